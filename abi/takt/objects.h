@@ -93,5 +93,12 @@ enum takt_reg {
 	TAKT_REG_MPIDR = 64, /* what the guest reads as MPIDR_EL1 */
 	TAKT_REG_SCTLR_EL1,
 	TAKT_REG_CNTVOFF,
+	/* what a monitor needs to deliver an exception to its guest, and for a dump */
+	TAKT_REG_VBAR_EL1,
+	TAKT_REG_ELR_EL1,
+	TAKT_REG_SPSR_EL1,
+	TAKT_REG_ESR_EL1,
+	TAKT_REG_FAR_EL1,
+	TAKT_REG_SP_EL1,
 };
 #endif

@@ -58,10 +58,22 @@ struct takt_pv_page {
 	struct takt_frame frame[TAKT_PV_FRAMES]; /* interrupted contexts, [depth - 1] the newest */
 };
 
-/* One change of a virtual interrupt's line that rides on `resume`. */
+/* What thread.virq_set and riders do to a virtual interrupt. */
+enum takt_virq_action {
+	TAKT_VIRQ_LOW,	 /* its line goes low */
+	TAKT_VIRQ_HIGH,	 /* its line goes high */
+	TAKT_VIRQ_LATCH, /* one edge */
+	TAKT_VIRQ_SYNC,	 /* riders only: as thread.virq_sync */
+	/* what a guest does by writes to GICD_ICPENDR, ICACTIVER and ISACTIVER */
+	TAKT_VIRQ_UNLATCH,    /* forget an edge that is pending */
+	TAKT_VIRQ_DEACTIVATE, /* make it inactive */
+	TAKT_VIRQ_ACTIVATE,   /* make it active */
+};
+
+/* One change of a virtual interrupt that rides on `resume`. */
 struct takt_vcpu_rider {
 	uint32_t intid;
-	uint32_t action; /* as w1 of thread.virq_set; 3: virq_sync */
+	uint32_t action; /* enum takt_virq_action */
 };
 
 /* Configuration word of one virtual interrupt; changed by compare-and-swap with release, then

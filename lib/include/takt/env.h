@@ -44,11 +44,23 @@ const struct takt_env *env_get(void);
  * `led-gpios = <&gpio 2>, <&gpio 3>` the names are "led-gpios", "led-gpios.1", and so on. */
 takt_slot env_cap(const char *name);
 
+/* Capabilities that root names itself, each in the form "name", "name.1", "name.2", ...:
+ *   "device"  register pages of the devices that the description gives (rt_map_device)
+ *   "irq"     their interrupts, in the order of the board's device tree
+ *   "root"    gate to root (proto/root.h)
+ *   "fault"   gate for the faults of threads that the program makes (rt_thread_make uses it)
+ *   "thread"  threads that root made, by number; "thread" itself is TAKT_SELF_THREAD
+ *   "ram", "archive", "gicv"  of a virtual machine; see docs/system-description.md */
+
 /* Property of the program's own node: a string, a u32, a u64 (one or two cells); or the default. */
 const char *env_string(const char *property, const char *otherwise);
 uint64_t env_number(const char *property, uint64_t otherwise);
 
 /* A free slot (from TAKT_SELF_FREE on), 0 when there is none left. */
 takt_slot env_slot_alloc(void);
+
+/* The first of `count` free slots in a row, 0 when there are none; and one of them back. */
+takt_slot env_slots_alloc(unsigned count);
+void env_slot_free(takt_slot slot);
 
 #endif

@@ -384,21 +384,6 @@ static inline TAKT_MUST_CHECK int takt_create_irq(takt_slot factory, takt_slot o
 	return takt_factory_create(factory, TAKT_IRQ, 0, takt_name(""), out);
 }
 
-static inline TAKT_MUST_CHECK int takt_factory_sub(takt_slot factory, uint64_t pages,
-						   takt_slot out)
-{
-	struct takt_msg m = {TAKT_OP(FACTORY_SUB, 1, 0), .w = {pages}, .window = out};
-
-	return takt_call(factory, &m);
-}
-
-static inline TAKT_MUST_CHECK int takt_factory_destroy(takt_slot factory, takt_slot object)
-{
-	struct takt_msg m = {TAKT_OP(FACTORY_DESTROY, 0, 1), .cap = {object}};
-
-	return takt_call(factory, &m);
-}
-
 /* w: pages in all, pages free, objects. */
 static inline TAKT_MUST_CHECK int takt_factory_info(takt_slot factory, uint64_t w[3])
 {

@@ -18,6 +18,10 @@ enum console_op {
 TAKT_MUST_CHECK int console_write(takt_slot session, const void *data, unsigned len);
 TAKT_MUST_CHECK int console_read(takt_slot session, void *data, unsigned len);
 
+/* One message's worth at most, and not beyond the deadline. */
+TAKT_MUST_CHECK int console_write_until(takt_slot session, const void *data, unsigned len,
+					takt_ticks deadline);
+
 static inline TAKT_MUST_CHECK int console_notify(takt_slot session, takt_slot irq)
 {
 	struct takt_msg m = {.tag = TAKT_TAG(CONSOLE_NOTIFY, 0, 1), .cap = {irq}};

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# takt's front door. Meson does the work: one build directory per target, see meson.build.
+
+SYSTEM ?= demo
+NAMES ?=
+FREERTOS_KERNEL_PATH ?=
+
+CROSS := build/aarch64
+HOST := build/host
+FREERTOS := -Dfreertos_path=$(FREERTOS_KERNEL_PATH)
+
+.PHONY: all configure host demo test bench check setup clean help
+
+all: configure
+	@ninja -C $(CROSS)
+
+# Configures once, and again where FREERTOS_KERNEL_PATH has changed.
+configure: setup
+	@if [ ! -f $(CROSS)/build.ninja ]; then \
+		meson setup --cross-file cross/aarch64.ini $(FREERTOS) $(CROSS); \
+	elif [ "$$(cat $(CROSS)/freertos)" != "$(FREERTOS)" ]; then \
+		meson configure $(FREERTOS) $(CROSS); \
+	fi
+	@echo "$(FREERTOS)" >$(CROSS)/freertos
+	@[ -n "$(FREERTOS_KERNEL_PATH)" ] || \
+		echo "FREERTOS_KERNEL_PATH is not set: the bare-metal guest takes the RTOS's place"
+
+host: setup
+	@[ -f $(HOST)/build.ninja ] || meson setup -Db_sanitize=address,undefined $(HOST)
+	@ninja -C $(HOST)
+
+demo: all
+	@tools/demo $(SYSTEM)
+
+test: all host
+	@tests/run
+
+bench: all
+	@tests/bench/run $(NAMES)
+
+check: setup
+	@for f in systems/$(SYSTEM)/*.dts; do \
+		tools/dtb $$f /dev/null '-DRT_GUEST="baremetal"' || exit 1; \
+		echo "$$f: good"; \
+	done
+
+setup:
+	@tools/setup
+
+# Keeps what was downloaded.
+clean:
+	rm -rf $(CROSS) $(HOST)
+
+help:
+	@echo "make                      build the kernel, the programs and the systems"
+	@echo "make demo [SYSTEM=demo]   run a system on QEMU, with its LEDs and its console"
+	@echo "make test                 build, then run all tests"
+	@echo "make bench [NAMES=\"...\"]  measure"
+	@echo "make check [SYSTEM=demo]  check a system's description"
+	@echo "make setup                install the Debian packages needed (every target does it)"
+	@echo "make clean                remove what was built; downloads stay"
+	@echo
+	@echo "FREERTOS_KERNEL_PATH=...  FreeRTOS kernel sources: the paravirtual guest runs FreeRTOS"

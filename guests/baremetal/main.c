@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/*
+ * baremetal: a small executive as a paravirtual guest, the worked example of the vCPU interface.
+ *
+ *   led-gpios   the LED's line
+ *   period-ms   the LED's period: it toggles every half of it
+ *   report-s    seconds between two lines on the console
+ *
+ * A tick interrupt releases activities by a table. Urgent ones run in the interrupt and preempt
+ * the others, which run one after the other in the main loop; when none is left, the vCPU sleeps.
+ * The file is compiled without FP registers, because interrupts run in it.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <takt/env.h>
+#include <takt/proto/gpio.h>
+#include <takt/pv.h>
+#include <takt/rt.h>
+
+#define TICK_VIRQ 8 /* any of 0..31; a higher one would interrupt its handler */
+#define TICK_MASK (1u << TICK_VIRQ)
+#define TICK_HZ 1000
+
+struct activity {
+	void (*run)(void);
+	uint64_t every, next; /* ticks */
+	bool urgent;
+	volatile bool due;
+};
+
+static void toggle_led(void);
+static void report(void);
+
+static struct activity activities[] = {
+	{.run = toggle_led, .urgent = true},
+	{.run = report},
+};
+#define ACTIVITIES (sizeof(activities) / sizeof(activities[0]))
+
+static struct pv_vcpu vcpu;
+static takt_slot led;
+static takt_ticks started, tick_length;
+
+/* Written at interrupt level. */
+static struct {
+	volatile uint64_t ticks, interrupts, toggles, errors;
+	volatile takt_ticks latest; /* greatest lateness of a tick */
+} seen;
+
+static void toggle_led(void)
+{
+	if (gpio_set(led, ++seen.toggles & 1))
+		seen.errors++;
+}
+
+static void report(void)
+{
+	static char line[160];
+	int len = snprintf(line, sizeof(line),
+			   "%" PRIu64 " ticks in %" PRIu64 " interrupts, LED toggled %" PRIu64
+			   " times, %" PRIu64 " errors, latest tick %" PRIu64 " us\n",
+			   seen.ticks, seen.interrupts, seen.toggles, seen.errors,
+			   takt_ticks_to_ns(seen.latest) / 1000);
+
+	pv_log(line, (unsigned)len);
+}
+
+/*
+ * The tick. Ticks that passed while it was pending come as one interrupt, so their number is taken
+ * from the clock; an activity that missed several of its instants runs once, at the next phase.
+ */
+void pv_interrupt(unsigned n)
+{
+	takt_ticks late, now = takt_now();
+
+	if (n != TICK_VIRQ)
+		return;
+	seen.interrupts++;
+	seen.ticks = (now - started) / tick_length;
+	late = (now - started) % tick_length;
+	if (late > seen.latest)
+		seen.latest = late;
+	for (unsigned i = 0; i < ACTIVITIES; i++) {
+		struct activity *a = &activities[i];
+
+		if (seen.ticks < a->next)
+			continue;
+		a->next += ((seen.ticks - a->next) / a->every + 1) * a->every;
+		if (a->urgent)
+			a->run();
+		else
+			a->due = true;
+	}
+}
+
+static struct activity *take_due(void)
+{
+	for (unsigned i = 0; i < ACTIVITIES; i++) {
+		if (activities[i].due) {
+			activities[i].due = false;
+			return &activities[i];
+		}
+	}
+	return NULL;
+}
+
+/*
+ * The main loop. That nothing is due and going to sleep must not be torn apart by a tick; so both
+ * happen masked. The wait ends with the tick pending, and unmasking delivers it.
+ */
+static void guest(void)
+{
+	int err;
+
+	started = takt_now();
+	err = pv_timer(&vcpu, TICK_VIRQ, started + tick_length, tick_length);
+	if (err) {
+		static const char text[] = "no tick: the timer cannot be set\n";
+
+		pv_log(text, sizeof(text) - 1);
+		pv_stop();
+	}
+	for (;;) {
+		uint32_t open = pv_mask() | TICK_MASK;
+		struct activity *a = take_due();
+
+		if (!a)
+			(void)pv_wait(TICK_MASK, TAKT_NEVER);
+		pv_unmask(open);
+		if (a)
+			a->run();
+	}
+}
+
+static int take_line(void)
+{
+	int err;
+
+	led = env_cap("led-gpios");
+	while ((err = gpio_direction(led, 1)) == TAKT_E_AGAIN)
+		takt_sleep_until(takt_now() + takt_ns_to_ticks(1000000));
+	return err;
+}
+
+int main(void)
+{
+	uint64_t period_ms = env_number("period-ms", 500), report_s = env_number("report-s", 10);
+	int err = take_line();
+
+	if (err) {
+		printf("cannot drive the LED's line: %s\n", rt_error(err));
+		return EXIT_FAILURE;
+	}
+	if (period_ms < 2 || period_ms > 3600000 || !report_s || report_s > 86400) {
+		printf("period-ms or report-s is out of range\n");
+		return EXIT_FAILURE;
+	}
+	tick_length = takt_hz() / TICK_HZ;
+	activities[0].every = activities[0].next = period_ms * TICK_HZ / 2000;
+	activities[1].every = activities[1].next = report_s * TICK_HZ;
+	vcpu = (struct pv_vcpu){.name = "baremetal", .guest = guest, .upcall = pv_upcall};
+	err = pv_start(&vcpu);
+	if (err) {
+		printf("cannot start the guest: %s\n", rt_error(err));
+		return EXIT_FAILURE;
+	}
+	pv_log_serve();
+}

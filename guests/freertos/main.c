@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * freertos: an LED task and a reporting task on FreeRTOS, as a paravirtual guest.
+ *
+ *   led-gpios   the LED's line
+ *   period-ms   the LED's period: it toggles every half of it
+ *   report-s    seconds between two lines on the console
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <FreeRTOS.h>
+#include <task.h>
+
+#include <takt/env.h>
+#include <takt/proto/gpio.h>
+#include <takt/rt.h>
+
+#include "port.h"
+
+#define LED_PRIORITY 10
+#define REPORT_PRIORITY 1
+#define STACK_WORDS 1024
+
+static takt_slot led;
+static uint64_t period_ms, report_s;
+
+static struct {
+	volatile uint64_t toggles, errors;
+	volatile double late_us, late_max_us; /* sum, greatest */
+} seen;
+
+static void led_task(void *argument)
+{
+	TickType_t last = xTaskGetTickCount(), half = pdMS_TO_TICKS(period_ms) / 2;
+	unsigned level = 0;
+
+	(void)argument;
+	for (;;) {
+		double late;
+
+		/* False where the instant had passed: this one is late, the rhythm stays. */
+		(void)xTaskDelayUntil(&last, half);
+		if (gpio_set(led, level ^= 1))
+			seen.errors++;
+		late = (double)(takt_now() - port_tick_instant(last)) * 1e6 / (double)takt_hz();
+		seen.late_us += late;
+		if (late > seen.late_max_us)
+			seen.late_max_us = late;
+		seen.toggles++;
+	}
+}
+
+static void report_task(void *argument)
+{
+	TickType_t last = xTaskGetTickCount();
+
+	(void)argument;
+	for (;;) {
+		char line[160];
+		uint64_t toggles;
+		double late;
+		int len;
+
+		(void)xTaskDelayUntil(&last, pdMS_TO_TICKS(report_s * 1000));
+		taskENTER_CRITICAL();
+		toggles = seen.toggles;
+		late = seen.late_us;
+		taskEXIT_CRITICAL();
+		len = snprintf(line, sizeof(line),
+			       "tick %" PRIu64 ", LED toggled %" PRIu64 " times, %" PRIu64
+			       " errors, late avg %.1f max %.1f us, heap free %zu\n",
+			       xTaskGetTickCount(), toggles, seen.errors,
+			       toggles ? late / (double)toggles : 0.0, seen.late_max_us,
+			       xPortGetFreeHeapSize());
+		pv_log(line, len < (int)sizeof(line) ? (unsigned)len : sizeof(line) - 1);
+	}
+}
+
+static void create_tasks(void)
+{
+	if (xTaskCreate(led_task, "led", STACK_WORDS, NULL, LED_PRIORITY, NULL) != pdPASS ||
+	    xTaskCreate(report_task, "report", STACK_WORDS, NULL, REPORT_PRIORITY, NULL) != pdPASS)
+		port_panic("no room for the tasks", "heap");
+}
+
+static int take_line(void)
+{
+	int err;
+
+	led = env_cap("led-gpios");
+	while ((err = gpio_direction(led, 1)) == TAKT_E_AGAIN)
+		takt_sleep_until(takt_now() + takt_ns_to_ticks(1000000));
+	return err;
+}
+
+int main(void)
+{
+	int err = take_line();
+
+	if (err) {
+		printf("cannot drive the LED's line: %s\n", rt_error(err));
+		return EXIT_FAILURE;
+	}
+	period_ms = env_number("period-ms", 500);
+	report_s = env_number("report-s", 10);
+	if (period_ms < 2 || period_ms > 3600000 || !report_s || report_s > 86400) {
+		printf("period-ms or report-s is out of range\n");
+		return EXIT_FAILURE;
+	}
+	err = port_run("freertos", create_tasks);
+	if (err) {
+		printf("cannot start the guest: %s\n", rt_error(err));
+		return EXIT_FAILURE;
+	}
+	pv_log_serve();
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The FreeRTOS port for paravirtual vCPUs. All of this file, and FreeRTOS itself, is compiled
+ * without FP/SIMD registers: interrupts run in it, and only a switch saves those (see switch.S).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <FreeRTOS.h>
+#include <task.h>
+
+#include <takt/rt.h>
+
+#include "port.h"
+#include "record.h"
+
+/* FreeRTOS's own. What pxCurrentTCB points to begins with the top of the task's stack. */
+extern void *volatile pxCurrentTCB;
+
+volatile uint32_t port_switch_wanted;
+
+/* Depth of critical sections of the running task. Before the first task runs it never comes down to
+ * 0, so that nothing opens the interrupts too early. */
+static volatile uint32_t nesting = 1;
+
+static struct pv_vcpu vcpu;
+static void (*create_tasks)(void);
+static takt_ticks tick_length, first_tick, last_tick; /* first: of tick 0 */
+
+/* Tasks */
+
+static void **stack_top(void)
+{
+	return pxCurrentTCB;
+}
+
+StackType_t *pxPortInitialiseStack(StackType_t *pxTopOfStack, TaskFunction_t pxCode,
+				   void *pvParameters)
+{
+	struct voluntary_record *r =
+		(void *)(((uintptr_t)pxTopOfStack & ~(uintptr_t)15) - sizeof(*r));
+
+	memset(r, 0, sizeof(*r));
+	r->kind = RECORD_VOLUNTARY;
+	r->x[0] = (uint64_t)pxCode;
+	r->x[1] = (uint64_t)pvParameters;
+	r->x[11] = (uint64_t)port_task_begin;
+	return (StackType_t *)r;
+}
+
+void port_task_main(void (*code)(void *), void *argument)
+{
+	nesting = 0;
+	pv_unmask(PORT_ALL_LEVELS);
+	code(argument);
+	port_panic("a task returned", pcTaskGetName(NULL));
+}
+
+/* The task's state of masking and nesting is kept in this call's own variables. */
+void vPortYield(void)
+{
+	uint32_t open = pv_mask(), depth = nesting;
+
+	port_switch();
+	nesting = depth;
+	pv_unmask(open);
+}
+
+void vPortEnterCritical(void)
+{
+	portDISABLE_INTERRUPTS();
+	nesting++;
+}
+
+void vPortExitCritical(void)
+{
+	configASSERT(nesting);
+	if (!--nesting)
+		portENABLE_INTERRUPTS();
+}
+
+/* Interrupts */
+
+/* Ticks that passed while one was pending arrive as one interrupt: the clock tells how many. */
+static void tick(void)
+{
+	takt_ticks now = takt_now();
+	uint32_t open = pv_mask_levels(PORT_API_LEVELS);
+
+	for (; now - last_tick >= tick_length; last_tick += tick_length)
+		if (xTaskIncrementTick())
+			port_switch_wanted = 1;
+	pv_unmask(open);
+}
+
+takt_ticks port_tick_instant(TickType_t tick_count)
+{
+	return first_tick + tick_count * tick_length;
+}
+
+__attribute__((weak)) void port_application_interrupt(unsigned n)
+{
+	(void)n;
+}
+
+/*
+ * Returns whether to switch, with all interrupts masked from here to the resumption: a nested
+ * interrupt cannot ask for a switch after this has looked. Nested ones leave it to the outermost.
+ */
+int port_interrupt(unsigned n)
+{
+	if (n == configTICK_VIRQ)
+		tick();
+	else
+		port_application_interrupt(n);
+	(void)pv_mask();
+	if (pv_page->depth != 1 || !port_switch_wanted)
+		return 0;
+	port_switch_wanted = 0;
+	return 1;
+}
+
+/* Moves the interrupted task's frame to its stack. The caller adds the FP/SIMD registers. */
+void *port_save_preempted(void)
+{
+	const struct takt_frame *f = &pv_page->frame[0];
+	struct preempted_record *r = (void *)((f->sp & ~(uint64_t)15) - sizeof(*r));
+
+	r->kind = RECORD_PREEMPTED;
+	r->frame = *f;
+	*stack_top() = r;
+	return r;
+}
+
+/*
+ * Makes the current task's context frame 0, the only one, and returns its record. A task that gave
+ * way goes on in vPortYield, which expects all interrupts masked and knows the nesting.
+ */
+void *port_load_frame(void)
+{
+	struct takt_frame *f = &pv_page->frame[0];
+	void *top = *stack_top();
+	const struct voluntary_record *v = top;
+	const struct preempted_record *p = top;
+
+	pv_page->depth = 1;
+	if (p->kind == RECORD_PREEMPTED) {
+		nesting = 0; /* in a critical section it would not have been preempted */
+		*f = p->frame;
+		return top;
+	}
+	for (unsigned i = 0; i < 12; i++)
+		f->x[19 + i] = v->x[i];
+	f->sp = (uint64_t)(v + 1);
+	f->pc = v->x[11];
+	f->pstate = 0;
+	f->open = 0;
+	return top;
+}
+
+/* Start and end */
+
+BaseType_t xPortStartScheduler(void)
+{
+	(void)pv_mask();
+	tick_length = takt_hz() / configTICK_RATE_HZ;
+	first_tick = last_tick = takt_now();
+	if (pv_timer(&vcpu, configTICK_VIRQ, last_tick + tick_length, tick_length))
+		port_panic("no tick", "the timer cannot be set");
+	port_start_first();
+}
+
+void vPortEndScheduler(void)
+{
+	port_panic("the scheduler was ended", "");
+}
+
+static void guest(void)
+{
+	create_tasks();
+	vTaskStartScheduler();
+	port_panic("the scheduler did not start", "");
+}
+
+int port_run(const char *name, void (*create)(void))
+{
+	create_tasks = create;
+	vcpu = (struct pv_vcpu){.name = name, .guest = guest, .upcall = port_upcall};
+	return pv_start(&vcpu);
+}
+
+void port_panic(const char *what, const char *detail)
+{
+	static char text[160];
+	int len;
+
+	(void)pv_mask();
+	len = snprintf(text, sizeof(text), "stopped: %s (%s)\n", what, detail);
+	pv_log(text, len < (int)sizeof(text) ? (unsigned)len : sizeof(text) - 1);
+	pv_stop();
+}
+
+void port_assert(const char *file, int line)
+{
+	char where[96];
+
+	snprintf(where, sizeof(where), "%s:%d", file, line);
+	port_panic("assertion failed", where);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which context is in the hardware. Crossing between native code and a guest changes what acts on
+ * EL0 as well; the rest of EL1 stays with the last machine until another one runs (machine.c).
+ */
+#include <arch/inline.h>
+#include <arch/machine.h>
+#include <arch/stage2.h>
+#include <core/context.h>
+#include <core/cpu.h>
+#include <object/task.h>
+#include <object/thread.h>
+
+/* What may be set in a context's PSTATE; vectors.S makes more of it. Native: the flags. A guest:
+ * also DIT, UAO, PAN, IL, SSBS, BTYPE, DAIF, and the modes EL0t, EL1t, EL1h. */
+#define SPSR_NATIVE PSTATE_NZCV
+#define SPSR_GUEST 0xf1d01fc5ul
+
+extern void fp_save(struct fpstate *fp);
+extern void fp_load(const struct fpstate *fp);
+
+void context_start(struct thread *t, u64 pc, u64 sp, u64 arg)
+{
+	memset(&t->frame, 0, sizeof(t->frame));
+	memset(&t->fp, 0, sizeof(t->fp));
+	t->tpidr = 0;
+	t->frame.pc = pc;
+	t->frame.sp = sp;
+	t->frame.x[0] = arg;
+}
+
+static void load_native_world(struct cpu *c)
+{
+	if (!c->loaded_guest)
+		return;
+	machine_flip_out(c->loaded_machine);
+	WRITE_SYSREG(hcr_el2, HCR_NATIVE);
+	/* TGE is in force before the native address space is. */
+	isb();
+	WRITE_SYSREG(sctlr_el1, SCTLR_NATIVE);
+	WRITE_SYSREG(cpacr_el1, CPACR_NATIVE);
+	WRITE_SYSREG(cntkctl_el1, CNTKCTL_NATIVE);
+	WRITE_SYSREG(cnthctl_el2, CNTHCTL_NATIVE);
+	WRITE_SYSREG(tpidrro_el0, 0);
+	c->loaded_guest = false;
+}
+
+static void load_guest_world(struct cpu *c, struct thread *t)
+{
+	bool other = c->loaded_machine != t->machine;
+
+	if (c->loaded_guest) {
+		if (!other)
+			return;
+		machine_flip_out(c->loaded_machine);
+	}
+	if (other)
+		machine_load(c, t);
+	machine_flip_in(t->machine);
+	WRITE_SYSREG(cnthctl_el2, CNTHCTL_GUEST);
+	WRITE_SYSREG(hcr_el2, HCR_GUEST);
+	isb();
+	c->loaded_guest = true;
+}
+
+static void load_space(struct cpu *c, struct stage2 *s)
+{
+	if (c->loaded_space == s)
+		return;
+	WRITE_SYSREG(vttbr_el2, kpa(s->root).v | (u64)s->vmid << 48);
+	c->loaded_space = s;
+}
+
+static void trap_fp(struct cpu *c, bool trap)
+{
+	if (c->fp_trapped == trap)
+		return;
+	c->fp_trapped = trap;
+	WRITE_SYSREG(cptr_el2, trap ? CPTR_BASE | CPTR_TFP : CPTR_BASE);
+}
+
+static struct fpstate *fp_of(struct thread *t)
+{
+	return t->in_guest && t->machine ? machine_fp(t->machine) : &t->fp;
+}
+
+void context_load(struct cpu *c, struct thread *t)
+{
+	bool guest = t->in_guest && t->machine;
+	struct stage2 *space = t->in_guest ? &t->guest_task->space : &t->task->space;
+
+	c->frame = t->regs;
+	c->spsr_keep = guest ? SPSR_GUEST : SPSR_NATIVE;
+	if (c->loaded == t && c->loaded_guest == guest && c->loaded_space == space)
+		return;
+	/* That of a guest is saved by machine_flip_out. */
+	if (c->loaded && !c->loaded_guest)
+		c->loaded->tpidr = READ_SYSREG(tpidr_el0);
+	/* An address space never meets the other world's HCR_EL2, not even in speculation. */
+	if (guest) {
+		load_space(c, space);
+		isb();
+		load_guest_world(c, t);
+	} else {
+		load_native_world(c);
+		load_space(c, space);
+		WRITE_SYSREG(tpidr_el0, t->tpidr);
+	}
+	trap_fp(c, c->fp_owner != fp_of(t));
+	c->loaded = t;
+}
+
+void context_init_cpu(struct cpu *c)
+{
+	WRITE_SYSREG(vtcr_el2, arch_vtcr());
+	WRITE_SYSREG(hcr_el2, HCR_NATIVE);
+	WRITE_SYSREG(sctlr_el1, SCTLR_NATIVE);
+	WRITE_SYSREG(cpacr_el1, CPACR_NATIVE);
+	WRITE_SYSREG(cntkctl_el1, CNTKCTL_NATIVE);
+	WRITE_SYSREG(cnthctl_el2, CNTHCTL_NATIVE);
+	WRITE_SYSREG(tpidrro_el0, 0);
+	trap_fp(c, true);
+	isb();
+}
+
+void fp_trap(struct cpu *c, struct thread *t)
+{
+	struct fpstate *fp = fp_of(t);
+
+	trap_fp(c, false);
+	isb();
+	if (c->fp_owner)
+		fp_save(c->fp_owner);
+	fp_load(fp);
+	c->fp_owner = fp;
+}
+
+static void fp_evict(struct cpu *c, struct fpstate *fp)
+{
+	if (c->fp_owner != fp)
+		return;
+	trap_fp(c, false);
+	isb();
+	fp_save(fp);
+	c->fp_owner = NULL;
+	trap_fp(c, true);
+}
+
+void context_evict(struct thread *t)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->loaded == t) {
+		if (!c->loaded_guest)
+			t->tpidr = READ_SYSREG(tpidr_el0);
+		load_native_world(c);
+		c->loaded = NULL;
+		c->loaded_space = NULL;
+	}
+	fp_evict(c, &t->fp);
+	if (t->machine) {
+		fp_evict(c, machine_fp(t->machine));
+		if (c->loaded_machine == t->machine)
+			machine_save(c);
+	}
+}

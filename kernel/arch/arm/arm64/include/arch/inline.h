@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* AArch64 parts that must be inline: system registers, per-CPU pointer, counter, spinlocks. */
+#ifndef ARCH_INLINE_H
+#define ARCH_INLINE_H
+
+#include <core/types.h>
+
+#define READ_SYSREG(reg)                                                                           \
+	({                                                                                         \
+		u64 v_;                                                                            \
+		__asm__ volatile("mrs %0, " #reg : "=r"(v_));                                      \
+		v_;                                                                                \
+	})
+#define WRITE_SYSREG(reg, val) __asm__ volatile("msr " #reg ", %0" : : "r"((u64)(val)))
+
+static inline void isb(void)
+{
+	__asm__ volatile("isb" : : : "memory");
+}
+static inline void dsb_sy(void)
+{
+	__asm__ volatile("dsb sy" : : : "memory");
+}
+static inline void dsb_ish(void)
+{
+	__asm__ volatile("dsb ish" : : : "memory");
+}
+static inline void dmb_ish(void)
+{
+	__asm__ volatile("dmb ish" : : : "memory");
+}
+static inline void cpu_relax(void)
+{
+	__asm__ volatile("yield" : : : "memory");
+}
+static inline void cpu_wfi(void)
+{
+	__asm__ volatile("dsb sy\n\twfi" : : : "memory");
+}
+
+struct cpu;
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *c;
+
+	__asm__("mrs %0, tpidr_el2" : "=r"(c));
+	return c;
+}
+static inline void set_this_cpu(struct cpu *c)
+{
+	WRITE_SYSREG(tpidr_el2, c);
+}
+
+/* The physical counter, in ticks. */
+static inline u64 now_ticks(void)
+{
+	isb();
+	return READ_SYSREG(cntpct_el0);
+}
+
+/* An interrupt is waiting for this CPU (for preemption points; the kernel runs masked). */
+static inline bool irq_waiting(void)
+{
+	return READ_SYSREG(isr_el1) != 0;
+}
+
+static inline u32 io_read32(const volatile void *p)
+{
+	u32 v;
+
+	__asm__ volatile("ldr %w0, %1" : "=r"(v) : "Q"(*(const volatile u32 *)p) : "memory");
+	return v;
+}
+static inline void io_write32(volatile void *p, u32 v)
+{
+	__asm__ volatile("str %w1, %0" : "=Q"(*(volatile u32 *)p) : "r"(v) : "memory");
+}
+
+/* Ticket lock: fair, so the wait is bounded by the number of CPUs. Waiters sleep in WFE. */
+struct spinlock {
+	u32 next, serving;
+};
+static inline void spin_lock(struct spinlock *l)
+{
+	u32 ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+	u32 seen;
+
+	__asm__ volatile("sevl" : : : "memory");
+	do {
+		__asm__ volatile("wfe\n\tldaxr %w0, %1"
+				 : "=&r"(seen)
+				 : "Q"(l->serving)
+				 : "memory");
+	} while (seen != ticket);
+}
+static inline void spin_unlock(struct spinlock *l)
+{
+	__atomic_store_n(&l->serving, l->serving + 1, __ATOMIC_RELEASE);
+}
+#endif

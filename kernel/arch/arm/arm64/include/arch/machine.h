@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine vCPU's state besides its general registers, and the values of the EL2 registers that
+ * define what a guest, and a native task, may do. DDI 0487 D19 ("AArch64 System register
+ * descriptions") has the bits.
+ */
+#ifndef ARCH_MACHINE_H
+#define ARCH_MACHINE_H
+
+/* HCR_EL2. */
+#define HCR_VM (1ul << 0)
+#define HCR_SWIO (1ul << 1) /* invalidation by set/way also cleans */
+#define HCR_PTW (1ul << 2)  /* stage-1 walks that hit device memory fault */
+#define HCR_FMO (1ul << 3)
+#define HCR_IMO (1ul << 4)
+#define HCR_AMO (1ul << 5)
+#define HCR_FB (1ul << 9)	 /* TLB and instruction-cache maintenance is broadcast */
+#define HCR_BSU_INNER (1ul << 10) /* barriers are at least inner shareable */
+#define HCR_DC (1ul << 12)
+#define HCR_TWI (1ul << 13)
+#define HCR_TWE (1ul << 14) /* the dispatcher adds it while a peer of the vCPU is ready */
+#define HCR_TID3 (1ul << 18)
+#define HCR_TSC (1ul << 19)
+#define HCR_TIDCP (1ul << 20)
+#define HCR_TACR (1ul << 21)
+#define HCR_TSW (1ul << 22)
+#define HCR_TGE (1ul << 27)
+#define HCR_RW (1ul << 31)
+#define HCR_TLOR (1ul << 35)
+#define HCR_TERR (1ul << 36)
+#define HCR_TID5 (1ul << 58)
+
+/* APK, API, ATA, EnSCXT and FIEN stay 0: pointer authentication, tagging and the like trap. */
+#define HCR_GUEST                                                                                  \
+	(HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_INNER |      \
+	 HCR_TWI | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW | HCR_RW | HCR_TLOR |       \
+	 HCR_TERR | HCR_TID5)
+#define HCR_NATIVE                                                                                 \
+	(HCR_VM | HCR_FMO | HCR_IMO | HCR_AMO | HCR_DC | HCR_TIDCP | HCR_TGE | HCR_RW)
+
+/* CPTR_EL2 with E2H = 0; TFP is what fp.c changes. */
+#define CPTR_RES1 0x32fful
+#define CPTR_TZ (1ul << 8)
+#define CPTR_TFP (1ul << 10)
+#define CPTR_TSM (1ul << 12)
+#define CPTR_TTA (1ul << 20)
+#define CPTR_TAM (1ul << 30)
+#define CPTR_BASE (CPTR_RES1 | CPTR_TZ | CPTR_TSM | CPTR_TTA | CPTR_TAM)
+
+/* MDCR_EL2: no debug, PMU, profiling or trace register is a guest's. HPMN is added at boot. */
+#define MDCR_TPMCR (1ul << 5)
+#define MDCR_TPM (1ul << 6)
+#define MDCR_TDE (1ul << 8)
+#define MDCR_TDA (1ul << 9)
+#define MDCR_TDOSA (1ul << 10)
+#define MDCR_TDRA (1ul << 11)
+#define MDCR_TPMS (1ul << 14)
+#define MDCR_TTRF (1ul << 19)
+#define MDCR_BASE                                                                                  \
+	(MDCR_TPMCR | MDCR_TPM | MDCR_TDE | MDCR_TDA | MDCR_TDOSA | MDCR_TDRA | MDCR_TPMS |        \
+	 MDCR_TTRF)
+
+/* CNTHCTL_EL2: for a guest the physical counter is readable (EL1PCTEN), the physical timer traps
+ * (EL1PCEN = 0). For native code EL1PCEN is set as well: CNTKCTL_EL1 keeps the timer from EL0, and
+ * QEMU (7.2) wants EL1PCEN even for EL0's reads of the counter. */
+#define CNTHCTL_GUEST 0x1ul
+#define CNTHCTL_NATIVE 0x3ul
+
+/*
+ * EL1 registers that act on EL0 even with TGE set, as native tasks need them. SCTLR: stage 1 off,
+ * caches on, cache maintenance, DC ZVA, CTR_EL0, WFE and WFI allowed, stack alignment checked.
+ * CPACR: FP/SIMD does not trap to EL1. CNTKCTL: the physical counter alone.
+ */
+#define SCTLR_RES1 0x30d00800ul
+#define SCTLR_NATIVE                                                                               \
+	(SCTLR_RES1 | 1ul << 2 | 1ul << 4 | 1ul << 12 | 1ul << 14 | 1ul << 15 | 1ul << 16 |        \
+	 1ul << 18 | 1ul << 26)
+#define CPACR_NATIVE (3ul << 20)
+#define CNTKCTL_NATIVE 0x1ul
+
+/* PSTATE. What a guest may have of it is bounded where SPSR_EL2 is written (vectors.S), for the
+ * register frame is memory that user level can write at any time. */
+#define PSTATE_SP 0x01ul  /* own stack pointer: EL1h */
+#define PSTATE_EL1 0x04ul /* clear: EL0 */
+#define PSTATE_DAIF 0x3c0ul
+#define PSTATE_PAN (1ul << 22)
+#define PSTATE_NZCV 0xf0000000ul
+
+#ifndef __ASSEMBLER__
+
+#include <arch/inline.h>
+#include <arch/vgic.h>
+#include <core/context.h>
+
+/* EL1 registers that only the machine itself uses: they stay in the hardware until another machine
+ * runs on the CPU. */
+#define MACHINE_EL1(X)                                                                             \
+	X(sp_el1) X(elr_el1) X(spsr_el1) X(ttbr0_el1) X(ttbr1_el1) X(tcr_el1) X(mair_el1)          \
+	X(amair_el1) X(vbar_el1) X(esr_el1) X(far_el1) X(afsr0_el1) X(afsr1_el1)                   \
+	X(contextidr_el1) X(tpidr_el1) X(par_el1) X(csselr_el1) X(cntvoff_el2) X(vmpidr_el2)
+
+/* Those that act on EL0 as well: swapped at every crossing between guest and native. */
+#define MACHINE_FLIP(X) X(sctlr_el1) X(cpacr_el1) X(cntkctl_el1) X(tpidr_el0) X(tpidrro_el0)
+
+/* One page, out of the factory of the thread's owner. */
+struct machine {
+	struct vgic_cpu vgic; /* first: see vgic_of() */
+	struct thread *thread;
+#define X(reg) u64 reg;
+	MACHINE_EL1(X)
+	MACHINE_FLIP(X)
+#undef X
+	u64 cntv_ctl, cntv_cval; /* while not loaded */
+	u64 cntp_ctl, cntp_cval; /* emulated: no interrupt comes of it */
+	bool logged;		 /* an unknown register was reported */
+	struct fpstate fp;
+};
+_Static_assert(sizeof(struct machine) <= PAGE_SIZE, "one page");
+_Static_assert(offsetof(struct machine, vgic) == 0, "vgic_of() relies on it");
+
+static inline struct fpstate *machine_fp(struct machine *m)
+{
+	return &m->fp;
+}
+
+/* The crossing, for context.c: the guest's values into the hardware, and back to memory. HCR_EL2,
+ * VTTBR_EL2 and the native constants are the caller's. */
+static inline void machine_flip_in(const struct machine *m)
+{
+#define X(reg) WRITE_SYSREG(reg, m->reg);
+	MACHINE_FLIP(X)
+#undef X
+}
+static inline void machine_flip_out(struct machine *m)
+{
+#define X(reg) m->reg = READ_SYSREG(reg);
+	MACHINE_FLIP(X)
+#undef X
+}
+
+/* Once per CPU, after irqc_init_cpu: the constant trap registers, the virtual CPU interface, the
+ * interrupts of virtual timer and GIC maintenance. The boot CPU comes first. */
+void machine_init_cpu(void);
+
+/* The machine ends with its thread, which no CPU has loaded any more. Frees the page. */
+void machine_destroy(struct thread *t);
+
+/* The value that the guest reads in the ID register S3_0_C0_C<crm>_<op2>. */
+u64 machine_id(unsigned crm, unsigned op2);
+
+/* Exceptions taken to the guest's EL1, from where it stands now. Its registers must be in the
+ * hardware (as in machine_trap). */
+void machine_inject(struct thread *t, u64 esr);
+void machine_inject_undef(struct thread *t);
+void machine_inject_abort(struct thread *t, bool fetch, u64 far);
+#endif
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* Machine vCPUs: making, the world switch, the virtual timer, registers for the monitor. */
+
+#include <arch/machine.h>
+#include <core/arch.h>
+#include <core/cpu.h>
+#include <object/task.h>
+
+#define CNTV_ENABLE 1u
+#define CNTV_IMASK 2u
+#define CNTV_ISTATUS 4u
+
+/* --- State -------------------------------------------------------------------------------------- */
+
+static bool armed(u64 ctl)
+{
+	return (ctl & (CNTV_ENABLE | CNTV_IMASK)) == CNTV_ENABLE;
+}
+
+static bool loaded(const struct machine *m)
+{
+	return this_cpu()->loaded_machine == m;
+}
+
+/* --- Making ------------------------------------------------------------------------------------- */
+
+/* What the monitor chose, number and time offset, stays. */
+static void reset(struct machine *m)
+{
+	u64 mpidr = m->vmpidr_el2, offset = m->cntvoff_el2;
+
+#define X(reg) m->reg = 0;
+	MACHINE_EL1(X)
+	MACHINE_FLIP(X)
+#undef X
+	m->vmpidr_el2 = mpidr;
+	m->cntvoff_el2 = offset;
+	m->sctlr_el1 = SCTLR_RES1;
+	m->cntv_ctl = m->cntv_cval = 0;
+	m->cntp_ctl = m->cntp_cval = 0;
+}
+
+struct machine *machine_create(struct factory *f, struct thread *t)
+{
+	struct machine *m = vgic_hw ? kmem_alloc_page(f) : NULL;
+
+	if (!m)
+		return NULL;
+	m->thread = t;
+	t->machine = m;
+	vgic_cpu_create(&m->vgic, t);
+	if (!vgic_attach(t)) {
+		t->machine = NULL;
+		kmem_free(m);
+		return NULL;
+	}
+	m->vmpidr_el2 = 1ul << 31 | m->vgic.index; /* RES1, affinity 0 */
+	reset(m);
+	return m;
+}
+
+/* Takes t's machine out of this CPU's registers, so that memory holds its state. */
+static void to_memory(struct thread *t)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->loaded_machine != t->machine)
+		return;
+	if (c->loaded_guest) /* stopped within the guest, and nobody else has run since */
+		context_evict(t);
+	else
+		machine_save(c);
+}
+
+void machine_reset(struct thread *t)
+{
+	to_memory(t);
+	reset(t->machine);
+	vgic_cpu_reset(&t->machine->vgic);
+}
+
+void machine_destroy(struct thread *t)
+{
+	vgic_cpu_destroy(&t->machine->vgic);
+	kmem_free(t->machine);
+	t->machine = NULL;
+}
+
+/* --- Registers ------------------------------------------------------------------------------------ */
+
+static u64 *reg_slot(struct machine *m, unsigned reg)
+{
+	switch (reg) {
+	case TAKT_REG_MPIDR:
+		return &m->vmpidr_el2;
+	case TAKT_REG_SCTLR_EL1:
+		return &m->sctlr_el1;
+	case TAKT_REG_CNTVOFF:
+		return &m->cntvoff_el2;
+	case TAKT_REG_VBAR_EL1:
+		return &m->vbar_el1;
+	case TAKT_REG_ELR_EL1:
+		return &m->elr_el1;
+	case TAKT_REG_SPSR_EL1:
+		return &m->spsr_el1;
+	case TAKT_REG_ESR_EL1:
+		return &m->esr_el1;
+	case TAKT_REG_FAR_EL1:
+		return &m->far_el1;
+	case TAKT_REG_SP_EL1:
+		return &m->sp_el1;
+	}
+	return NULL;
+}
+
+int machine_reg(struct thread *t, unsigned reg, u64 *value, bool write)
+{
+	struct machine *m = t->machine;
+	u64 *slot;
+
+	if (!m)
+		return TAKT_E_STATE;
+	slot = reg_slot(m, reg);
+	if (!slot)
+		return TAKT_E_RANGE;
+	to_memory(t);
+	if (!write)
+		*value = *slot;
+	else if (reg == TAKT_REG_MPIDR)
+		*slot = *value | 1ul << 31;
+	else
+		*slot = *value;
+	return 0;
+}
+
+/* --- World switch ----------------------------------------------------------------------------------- */
+
+/*
+ * vCPUs of one VM share a VMID, but each may keep translations of its own: when another one of them
+ * comes to this CPU, what the last one left in TLB and instruction cache goes (as two CPUs would not
+ * have shared it).
+ */
+static void separate(struct cpu *c, struct thread *t)
+{
+	struct vgic *g = t->guest_task->vgic;
+	const struct stage2 *space = &t->guest_task->space;
+	u8 self = vgic_of(t)->index + 1;
+
+	if (!g || g->last[c->id] == self)
+		return;
+	if (g->last[c->id]) {
+		WRITE_SYSREG(vttbr_el2, (u64)space->root | (u64)space->vmid << 48);
+		isb();
+		__asm__ volatile("tlbi vmalle1\n\tic iallu\n\tdsb nsh" : : : "memory");
+		isb();
+	}
+	g->last[c->id] = self;
+}
+
+void machine_load(struct cpu *c, struct thread *t)
+{
+	struct machine *m = t->machine;
+
+	if (c->loaded_machine == m)
+		return;
+	if (c->loaded_machine)
+		machine_save(c);
+	separate(c, t);
+#define X(reg) WRITE_SYSREG(reg, m->reg);
+	MACHINE_EL1(X)
+#undef X
+	timerq_remove(&c->timers, &t->timer);
+	vgic_load(&m->vgic);
+	WRITE_SYSREG(cntv_cval_el0, m->cntv_cval);
+	WRITE_SYSREG(cntv_ctl_el0, m->cntv_ctl);
+	c->loaded_machine = m;
+}
+
+void machine_save(struct cpu *c)
+{
+	struct machine *m = c->loaded_machine;
+	struct thread *t;
+
+	if (!m)
+		return;
+	t = m->thread;
+	m->cntv_ctl = READ_SYSREG(cntv_ctl_el0);
+	m->cntv_cval = READ_SYSREG(cntv_cval_el0);
+	WRITE_SYSREG(cntv_ctl_el0, 0);
+	isb();
+#define X(reg) m->reg = READ_SYSREG(reg);
+	MACHINE_EL1(X)
+#undef X
+	vgic_save(&m->vgic);
+	c->loaded_machine = NULL;
+	/* Its timer goes on as one of the kernel's. In the monitor t->timer is the monitor's; the
+	 * guest's then comes when the guest does. */
+	if (t->in_guest && armed(m->cntv_ctl) && !m->vgic.own[VGIC_TIMER].held)
+		timerq_insert(&c->timers, &t->timer, m->cntv_cval + m->cntvoff_el2);
+}
+
+/* --- Interrupts -------------------------------------------------------------------------------------- */
+
+void machine_before_guest(struct thread *t)
+{
+	if (vgic_of(t)->dirty)
+		vgic_flush(vgic_of(t));
+}
+
+bool machine_pending(struct thread *t)
+{
+	struct machine *m = t->machine;
+	const struct virq *v = &m->vgic.own[VGIC_TIMER];
+	u64 ctl, due;
+
+	if (vgic_pending(&m->vgic))
+		return true;
+	if (!(v->cfg & TAKT_VIRQ_ENABLED) || v->held)
+		return false;
+	if (loaded(m)) {
+		ctl = READ_SYSREG(cntv_ctl_el0);
+		return armed(ctl) && ctl & CNTV_ISTATUS;
+	}
+	due = m->cntv_cval + m->cntvoff_el2;
+	return armed(m->cntv_ctl) && now_ticks() >= due;
+}
+
+void machine_virtual_timer(struct cpu *c, u32 raw)
+{
+	irqc_drop(raw);
+	if (c->loaded_machine) {
+		vgic_timer(&c->loaded_machine->vgic);
+		return;
+	}
+	/* It was withdrawn after it had become pending. */
+	irqc_deactivate(raw);
+}
+
+void machine_maintenance(struct cpu *c, u32 raw)
+{
+	irqc_drop(raw);
+	if (c->loaded_machine)
+		vgic_maintain(&c->loaded_machine->vgic);
+	irqc_deactivate(raw);
+}
+
+void machine_timer_due(struct thread *t)
+{
+	/* Where the machine is loaded, the hardware timer says the same. */
+	if (!loaded(t->machine))
+		vgic_timer(vgic_of(t));
+}
+
+/* --- Booting ------------------------------------------------------------------------------------------ */
+
+/* MDCR_EL2.HPMN must stay what PMCR_EL0.N says, or PMU counters change hands. */
+static u64 pmu_counters(void)
+{
+	unsigned version = READ_SYSREG(id_aa64dfr0_el1) >> 8 & 0xf;
+
+	if (version == 0 || version == 0xf)
+		return 0;
+	WRITE_SYSREG(pmuserenr_el0, 0);
+	return READ_SYSREG(pmcr_el0) >> 11 & 0x1f;
+}
+
+void machine_init_cpu(void)
+{
+	if (this_cpu()->id == 0)
+		vgic_init();
+	WRITE_SYSREG(mdcr_el2, MDCR_BASE | pmu_counters());
+	WRITE_SYSREG(hstr_el2, 0);
+	WRITE_SYSREG(vpidr_el2, READ_SYSREG(midr_el1));
+	WRITE_SYSREG(cntvoff_el2, 0);
+	WRITE_SYSREG(cntv_ctl_el0, 0);
+	WRITE_SYSREG(mdscr_el1, 0);
+	isb();
+	vgic_init_cpu();
+}

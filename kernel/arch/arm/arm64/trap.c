@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* What comes in through the vectors: sorted by exception class (DDI 0487, ESR_EL2). */
+#include <arch/inline.h>
+#include <arch/trap.h>
+#include <core/arch.h>
+#include <core/context.h>
+#include <core/cpu.h>
+#include <core/invoke.h>
+#include <core/ipc.h>
+#include <core/log.h>
+#include <core/sched.h>
+#include <object/irq.h>
+
+#define KICK_INTID 0
+
+void trap_init_cpu(void)
+{
+	extern char vectors[];
+
+	WRITE_SYSREG(vbar_el2, vectors);
+	isb();
+}
+
+static void guest_trap(struct thread *t, u64 esr)
+{
+	if (machine_trap(t, esr))
+		return;
+
+	/* HPFAR_EL2 holds bits 47..12 of the address at 39..4, FAR_EL2 the offset in the page. */
+	u64 far = READ_SYSREG(far_el2);
+
+	t->vp->ipa = (READ_SYSREG(hpfar_el2) & 0xfffffffff0) << 8 | (far & 0xfff);
+	vcpu_exit(t, TAKT_EXIT_TRAP, esr, far);
+	this_cpu()->resched = true;
+}
+
+static void native_trap(struct thread *t, u64 esr)
+{
+	u64 far = READ_SYSREG(far_el2);
+
+	if (t->in_guest) /* paravirtual: its monitor deals with it */
+		vcpu_exit(t, TAKT_EXIT_FAULT, esr, far);
+	else
+		ipc_fault(t, esr, far);
+}
+
+void trap_sync(void)
+{
+	struct cpu *c = this_cpu();
+	struct thread *t = c->thread;
+	u64 esr = READ_SYSREG(esr_el2);
+	unsigned class = ESR_CLASS(esr);
+
+	if (class == EC_SVC64 && !c->loaded_guest)
+		syscall_entry(t);
+	else if (class == EC_FP)
+		fp_trap(c, t);
+	else if (c->loaded_guest)
+		guest_trap(t, esr);
+	else
+		native_trap(t, esr);
+	sched_leave();
+}
+
+void irq_poll(void)
+{
+	struct cpu *c = this_cpu();
+	u32 raw = irqc_ack_raw();
+	u32 intid = irqc_intid(raw);
+
+	if (intid == platform.hyp_timer_intid) {
+		irqc_drop(raw);
+		irqc_deactivate(raw);
+		sched_timer();
+	} else if (intid == KICK_INTID) { /* the inbox is looked at on the way out */
+		irqc_drop(raw);
+		irqc_deactivate(raw);
+		c->resched = true;
+	} else if (intid == platform.virt_timer_intid) {
+		machine_virtual_timer(c, raw);
+	} else if (intid == platform.maintenance_intid) {
+		machine_maintenance(c, raw);
+	} else if (intid < 1020) {
+		irq_hardware(intid, raw);
+	}
+}
+
+void trap_irq(void)
+{
+	irq_poll();
+	sched_leave();
+}
+
+/* An SError belongs to whoever ran; it cannot be told more exactly. */
+void trap_serror(void)
+{
+	struct cpu *c = this_cpu();
+	u64 esr = READ_SYSREG(esr_el2);
+
+	if (c->loaded_guest)
+		vcpu_exit(c->thread, TAKT_EXIT_TRAP, esr, 0);
+	else
+		native_trap(c->thread, esr);
+	c->resched = true;
+	sched_leave();
+}
+
+void trap_el2(u64 esr, u64 elr, u64 far)
+{
+	panic("exception in the kernel: esr %lx (%s) elr %lx far %lx", esr, esr_text(esr), elr, far);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exception vectors of EL2 (DDI 0487, D1.10.2), and the way back out.
+ *
+ * While a context of user level or of a guest runs, SP_EL2 points to its register frame
+ * (struct takt_frame), so entry needs no scratch register. The kernel itself runs on its CPU's one
+ * stack with all interrupts masked, and never returns from C to an interrupted kernel path.
+ */
+#include <takt/types.h>
+
+	.macro save_frame
+	stp	x0, x1, [sp, #0]
+	stp	x2, x3, [sp, #16]
+	stp	x4, x5, [sp, #32]
+	stp	x6, x7, [sp, #48]
+	stp	x8, x9, [sp, #64]
+	stp	x10, x11, [sp, #80]
+	stp	x12, x13, [sp, #96]
+	stp	x14, x15, [sp, #112]
+	stp	x16, x17, [sp, #128]
+	stp	x18, x19, [sp, #144]
+	stp	x20, x21, [sp, #160]
+	stp	x22, x23, [sp, #176]
+	stp	x24, x25, [sp, #192]
+	stp	x26, x27, [sp, #208]
+	stp	x28, x29, [sp, #224]
+	mrs	x1, sp_el0
+	stp	x30, x1, [sp, #240]
+	mrs	x2, elr_el2
+	mrs	x3, spsr_el2
+	stp	x2, x3, [sp, #256]
+	mrs	x0, tpidr_el2		/* struct cpu */
+	ldr	x1, [x0]		/* stack_top */
+	mov	sp, x1
+	.endm
+
+	.macro vector name
+	.balign 128
+	b	\name
+	.endm
+
+	.section .text.vectors, "ax"
+	.balign 2048
+	.global vectors
+vectors:
+	vector	el2_exception		/* EL2 with SP_EL0 */
+	vector	el2_exception
+	vector	el2_exception
+	vector	el2_exception
+	vector	el2_exception		/* EL2: a bug of the kernel */
+	vector	el2_exception
+	vector	el2_exception
+	vector	el2_exception
+	vector	lower_sync		/* EL0 or EL1, AArch64 */
+	vector	lower_irq
+	vector	lower_irq
+	vector	lower_serror
+	vector	lower_sync		/* EL0 or EL1, AArch32 */
+	vector	lower_irq
+	vector	lower_irq
+	vector	lower_serror
+
+	.text
+	.balign 64
+lower_sync:
+	save_frame
+	bl	trap_sync
+	b	kernel_exit
+
+lower_irq:
+	save_frame
+	bl	trap_irq
+	b	kernel_exit
+
+lower_serror:
+	save_frame
+	bl	trap_serror
+	b	kernel_exit
+
+	/* The stack may be what is broken: take it afresh. */
+el2_exception:
+	mrs	x0, tpidr_el2
+	cbz	x0, 1f
+	ldr	x0, [x0]
+	mov	sp, x0
+1:	mrs	x0, esr_el2
+	mrs	x1, elr_el2
+	mrs	x2, far_el2
+	bl	trap_el2
+	b	.
+
+	/* First way out, on each CPU. */
+	.global kernel_enter
+kernel_enter:
+	mrs	x0, tpidr_el2
+	ldr	x1, [x0]
+	mov	sp, x1
+	bl	sched_leave
+
+	/*
+	 * cpu->frame may lie in a page that user level can write at any moment, so what goes into
+	 * SPSR_EL2 is bounded here, on the value that is used: cpu->spsr_keep has the condition
+	 * flags for native code, and for a guest also DAIF and the modes EL0t, EL1t, EL1h. Bit 0 may
+	 * only be set together with bit 2 (EL0h would be an illegal return).
+	 */
+kernel_exit:
+	mrs	x0, tpidr_el2
+	ldp	x1, x4, [x0, #8]	/* frame, spsr_keep */
+	mov	sp, x1
+	ldp	x2, x3, [sp, #256]
+	and	x3, x3, x4
+	lsr	x4, x3, #2
+	orr	x4, x4, #~1
+	and	x3, x3, x4
+	msr	elr_el2, x2
+	msr	spsr_el2, x3
+	ldp	x30, x1, [sp, #240]
+	msr	sp_el0, x1
+	ldp	x28, x29, [sp, #224]
+	ldp	x26, x27, [sp, #208]
+	ldp	x24, x25, [sp, #192]
+	ldp	x22, x23, [sp, #176]
+	ldp	x20, x21, [sp, #160]
+	ldp	x18, x19, [sp, #144]
+	ldp	x16, x17, [sp, #128]
+	ldp	x14, x15, [sp, #112]
+	ldp	x12, x13, [sp, #96]
+	ldp	x10, x11, [sp, #80]
+	ldp	x8, x9, [sp, #64]
+	ldp	x6, x7, [sp, #48]
+	ldp	x4, x5, [sp, #32]
+	ldp	x2, x3, [sp, #16]
+	ldp	x0, x1, [sp, #0]
+	eret
+	dsb	nsh			/* no speculation past the return */
+	isb
+
+	/* fp_save(struct fpstate *), fp_load(const struct fpstate *) */
+	.arch_extension fp
+	.arch_extension simd
+	.global fp_save
+fp_save:
+	stp	q0, q1, [x0, #0]
+	stp	q2, q3, [x0, #32]
+	stp	q4, q5, [x0, #64]
+	stp	q6, q7, [x0, #96]
+	stp	q8, q9, [x0, #128]
+	stp	q10, q11, [x0, #160]
+	stp	q12, q13, [x0, #192]
+	stp	q14, q15, [x0, #224]
+	stp	q16, q17, [x0, #256]
+	stp	q18, q19, [x0, #288]
+	stp	q20, q21, [x0, #320]
+	stp	q22, q23, [x0, #352]
+	stp	q24, q25, [x0, #384]
+	stp	q26, q27, [x0, #416]
+	stp	q28, q29, [x0, #448]
+	stp	q30, q31, [x0, #480]
+	mrs	x1, fpsr
+	mrs	x2, fpcr
+	str	w1, [x0, #512]
+	str	w2, [x0, #516]
+	ret
+
+	.global fp_load
+fp_load:
+	ldp	q0, q1, [x0, #0]
+	ldp	q2, q3, [x0, #32]
+	ldp	q4, q5, [x0, #64]
+	ldp	q6, q7, [x0, #96]
+	ldp	q8, q9, [x0, #128]
+	ldp	q10, q11, [x0, #160]
+	ldp	q12, q13, [x0, #192]
+	ldp	q14, q15, [x0, #224]
+	ldp	q16, q17, [x0, #256]
+	ldp	q18, q19, [x0, #288]
+	ldp	q20, q21, [x0, #320]
+	ldp	q22, q23, [x0, #352]
+	ldp	q24, q25, [x0, #384]
+	ldp	q26, q27, [x0, #416]
+	ldp	q28, q29, [x0, #448]
+	ldp	q30, q31, [x0, #480]
+	ldr	w1, [x0, #512]
+	ldr	w2, [x0, #516]
+	msr	fpsr, x1
+	msr	fpcr, x2
+	ret

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtual interrupts of machines: the state of each interrupt, what is pending for a vCPU, and the
+ * list registers. The registers of the distributor are the monitor's business; it leaves the
+ * configuration of every interrupt in a word that the kernel reads when told to (virq_sync).
+ *
+ * All state of a vCPU, and of the shared interrupts it owns, is written by the vCPU's CPU alone:
+ * there is no lock.
+ */
+#ifndef ARCH_VGIC_H
+#define ARCH_VGIC_H
+
+#include <core/list.h>
+#include <core/object.h>
+#include <object/thread.h>
+#include <takt/vcpu.h>
+
+#define VGIC_LRS 16	/* list registers used at most */
+#define VGIC_LEVELS 32	/* GICv2's list registers have five bits of priority */
+#define VGIC_PRIVATE 32
+#define VGIC_SGIS 16
+#define VGIC_SHARED 224
+#define VGIC_VCPUS 8
+#define VGIC_TIMER 27 /* the virtual timer's PPI, as every guest sees it */
+
+/* One virtual interrupt. It is in at most one place: a queue, a list register, the spilled list. */
+struct virq {
+	struct list link;     /* queue of its level, or the spilled list */
+	struct weak event_sc; /* comes with it */
+	u32 cfg;	      /* configuration word as last read */
+	u32 hw;		      /* physical interrupt bound to it, or IRQ_SOFT */
+	u16 intid;
+	u8 owner, next_owner; /* shared: vCPU that has it, and that gets it when it is inactive */
+	u8 lr;		      /* 1 + list register, 0: none */
+	u8 level;	      /* of the queue or list register it is in */
+	u8 sources;	      /* SGI, GICv2: vCPUs whose request is not in the list register */
+	u8 source;	      /* and the one that is */
+	bool line, latch;     /* the device's level; an edge that no list register holds */
+	bool taken;	      /* the list register's pending state came from the latch */
+	bool held;	      /* the physical interrupt is active because of this one */
+	bool active;	      /* active without a list register */
+	bool queued;
+	u8 reserved[6];
+};
+_Static_assert(sizeof(struct virq) <= 64, "64 fit a page");
+
+/* Of one vCPU. */
+struct vgic_cpu {
+	struct thread *thread;
+	bool attached; /* to the VM's vgic, under `index` */
+	bool loaded;   /* its list registers are the hardware's */
+	bool dirty;    /* flush before the guest runs */
+	u8 index;
+	u32 used;   /* list registers that hold an interrupt */
+	u32 levels; /* bit n: level[n] is not empty */
+	u32 control;		  /* what the interface's control register holds */
+	u32 vmcr, apr[4];	  /* while not loaded */
+	u64 lr[VGIC_LRS];	  /* while not loaded */
+	struct virq *in[VGIC_LRS]; /* what each list register holds */
+	struct list spilled;	  /* active, without list register; most urgent first */
+	struct list level[VGIC_LEVELS]; /* pending and deliverable, 0 the most urgent */
+	struct virq own[VGIC_PRIVATE];
+};
+
+/* Of one VM. */
+struct vgic {
+	struct takt_vm_page *cfg;
+	unsigned shared;
+	struct weak vcpu[VGIC_VCPUS];	/* threads, by index */
+	u8 last[MAX_CPUS];		/* 1 + index of the vCPU last loaded on each CPU */
+	struct virq *frame[VGIC_SHARED / 64 + 1]; /* 64 each */
+};
+
+/* Control bits of the virtual CPU interface; GICv2 and GICv3 agree (GICH_HCR, ICH_HCR_EL2). */
+#define VGIC_EN 0x1u	  /* on */
+#define VGIC_LRENPIE 0x4u /* interrupt while ends without a list register are counted */
+#define VGIC_NPIE 0x8u	  /* interrupt when nothing is pending in the list registers */
+#define VGIC_EOICOUNT(hcr) ((hcr) >> 27)
+
+/* The virtual CPU interface of a kind of controller. The list registers are opaque here, but for
+ * the bits named. Implemented by vgic_v2.c. */
+struct vgic_hw {
+	unsigned lrs;
+	u64 pending, active; /* state bits of a list register */
+	u64 eoi;	     /* ask for a maintenance interrupt at its end; not with hw */
+	u64 hw;		     /* linked to a physical interrupt */
+	u64 (*lr_make)(const struct virq *v, u64 state); /* from intid, level, source, held */
+	u64 (*lr_read)(unsigned i);
+	void (*lr_write)(unsigned i, u64 lr);
+	u32 (*empty)(void); /* list registers without pending or active state */
+	u32 (*control)(void);
+	void (*set_control)(u32 control);
+	u32 (*vmcr)(void);
+	void (*save)(struct vgic_cpu *vc);    /* VMCR and active priorities */
+	void (*restore)(const struct vgic_cpu *vc);
+	/* Whether an interrupt of that level and group would be signalled, by VMCR. */
+	bool (*passes)(u32 vmcr, unsigned level, bool group1);
+};
+extern const struct vgic_hw *vgic_hw;
+
+const struct vgic_hw *vgic_v2_init(void); /* null: no virtual interface */
+
+static inline struct vgic_cpu *vgic_of(const struct thread *t)
+{
+	return (struct vgic_cpu *)t->machine;
+}
+
+void vgic_init(void);
+void vgic_init_cpu(void);
+
+void vgic_cpu_create(struct vgic_cpu *vc, struct thread *t);
+void vgic_cpu_reset(struct vgic_cpu *vc);   /* not loaded */
+void vgic_cpu_destroy(struct vgic_cpu *vc); /* not loaded */
+bool vgic_attach(struct thread *t) MUST_CHECK; /* false: no index is left in the VM */
+void vgic_destroy(struct vgic *g); /* frees it; no vCPU is left */
+
+/* The virtual timer's physical interrupt was acknowledged, or its time came while not loaded. */
+void vgic_timer(struct vgic_cpu *vc);
+
+/* List registers and interface state to and from the hardware. */
+void vgic_load(struct vgic_cpu *vc);
+void vgic_save(struct vgic_cpu *vc);
+
+/* Brings the most urgent pending interrupts into the list registers. */
+void vgic_flush(struct vgic_cpu *vc);
+
+/* The GIC wants attention for what is loaded: ends without a list register, nothing pending, a
+ * level-triggered interrupt that ended. Leaves no reason for another one. */
+void vgic_maintain(struct vgic_cpu *vc);
+
+/* An interrupt is pending that the virtual CPU interface would signal. */
+bool vgic_pending(struct vgic_cpu *vc);
+#endif

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * List registers and queues of one vCPU. IHI 0048B 5.2 describes list registers; GICv3's are alike.
+ *
+ * A list register is read back only when something about its interrupt is to be decided; until
+ * then the guest's acknowledging and ending of interrupts goes unnoticed. `used` and `in` say what
+ * was put where; a register that turns out to be empty is an interrupt that ended.
+ */
+
+#include <arch/vgic.h>
+#include <core/arch.h>
+#include <core/context.h>
+#include "vgic_state.h"
+
+const struct vgic_hw *vgic_hw;
+
+/* --- State ----------------------------------------------------------------------------------- */
+
+static u64 lr_get(const struct vgic_cpu *vc, unsigned i)
+{
+	return vc->loaded ? vgic_hw->lr_read(i) : vc->lr[i];
+}
+
+static void lr_put(struct vgic_cpu *vc, unsigned i, u64 lr)
+{
+	if (vc->loaded)
+		vgic_hw->lr_write(i, lr);
+	else
+		vc->lr[i] = lr;
+}
+
+static unsigned level_of(const struct virq *v)
+{
+	return (v->cfg >> TAKT_VIRQ_PRIORITY_SHIFT & 0xff) >> 3;
+}
+
+static bool enabled(const struct virq *v)
+{
+	return v->cfg & TAKT_VIRQ_ENABLED;
+}
+
+bool vgic_wants(const struct virq *v)
+{
+	if (v->intid < VGIC_SGIS)
+		return v->sources || v->latch;
+	return v->latch || (v->line && !(v->cfg & TAKT_VIRQ_EDGE));
+}
+
+static void enqueue(struct vgic_cpu *vc, struct virq *v)
+{
+	v->level = level_of(v);
+	v->queued = true;
+	list_add_tail(&vc->level[v->level], &v->link);
+	vc->levels |= 1u << v->level;
+	vc->dirty = true;
+	if (vc->thread->state == THREAD_IDLE)
+		vcpu_wake(vc->thread);
+}
+
+static void dequeue(struct vgic_cpu *vc, struct virq *v)
+{
+	list_del(&v->link);
+	v->queued = false;
+	if (list_empty(&vc->level[v->level]))
+		vc->levels &= ~(1u << v->level);
+}
+
+/* The physical interrupt may arrive again. Of another machine's private one there is nothing to
+ * undo: machine_load sets the state that its own machine's interrupt has. */
+void vgic_unhold(struct vgic_cpu *vc, struct virq *v)
+{
+	if (v->held && (v->hw >= VGIC_PRIVATE || vc->loaded))
+		irqc_deactivate(v->hw);
+	v->held = false;
+}
+
+/* --- List registers ---------------------------------------------------------------------------- */
+
+static void leave_lr(struct vgic_cpu *vc, struct virq *v)
+{
+	unsigned i = v->lr - 1;
+
+	vc->in[i] = NULL;
+	vc->used &= ~(1u << i);
+	v->lr = 0;
+}
+
+/* The guest ended it. Written back to zero where the register asks for maintenance still; an end by
+ * the hardware link has deactivated the physical interrupt. */
+static void retire(struct vgic_cpu *vc, struct virq *v, u64 lr)
+{
+	if (lr & vgic_hw->hw)
+		v->held = false;
+	else if (lr & vgic_hw->eoi)
+		lr_put(vc, v->lr - 1, 0);
+	v->taken = false;
+	leave_lr(vc, v);
+}
+
+/* The pending state that the list register held, and the guest did not take, back into v. */
+static void give_back(struct virq *v)
+{
+	if (v->intid < VGIC_SGIS)
+		v->sources |= 1u << v->source;
+	else if (v->taken)
+		v->latch = true;
+	v->taken = false;
+}
+
+/* v is active in its list register, `lr`, without pending state: what its next arrival needs. */
+static u64 next_arrival(struct virq *v, u64 lr)
+{
+	lr &= lr & vgic_hw->hw ? ~0ull : ~vgic_hw->eoi;
+	if (!enabled(v) || !vgic_wants(v) || lr & vgic_hw->hw)
+		return lr;
+	if (v->intid < VGIC_SGIS && v->sources & 1u << v->source) {
+		v->sources &= ~(1u << v->source);
+		lr |= vgic_hw->pending;
+	} else if (v->intid >= VGIC_SGIS && v->latch && !v->held) {
+		v->latch = false;
+		v->taken = true;
+		lr |= vgic_hw->pending;
+	}
+	return vgic_wants(v) ? lr | vgic_hw->eoi : lr;
+}
+
+/* Takes note of what the guest did to v in its list register; a merely pending v leaves it. */
+static void settle(struct vgic_cpu *vc, struct virq *v)
+{
+	u64 lr = lr_get(vc, v->lr - 1);
+
+	if (!(lr & (vgic_hw->pending | vgic_hw->active))) {
+		retire(vc, v, lr);
+		return;
+	}
+	if (lr & vgic_hw->pending)
+		give_back(v);
+	v->taken = false;
+	if (!(lr & vgic_hw->active)) {
+		lr_put(vc, v->lr - 1, 0);
+		leave_lr(vc, v);
+	} else {
+		lr_put(vc, v->lr - 1, next_arrival(v, lr & ~vgic_hw->pending));
+	}
+}
+
+void vgic_update(struct vgic_cpu *vc, struct virq *v)
+{
+	if (v->lr)
+		settle(vc, v);
+	if (v->queued)
+		dequeue(vc, v);
+	if (v->lr || v->active)
+		return;
+	if (v->next_owner != v->owner)
+		vc = vgic_retarget(vc, v);
+	if (enabled(v) && vgic_wants(v))
+		enqueue(vc, v);
+}
+
+unsigned vgic_state(const struct vgic_cpu *vc, const struct virq *v)
+{
+	u64 lr = v->lr ? lr_get(vc, v->lr - 1) : 0;
+	bool pending = lr & vgic_hw->pending || vgic_wants(v);
+	bool active = lr & vgic_hw->active || v->active;
+
+	return pending | active << 1 | v->line << 2;
+}
+
+/* v out of its list register in whatever state, and no longer active. */
+void vgic_end(struct vgic_cpu *vc, struct virq *v)
+{
+	if (v->lr) {
+		u64 lr = lr_get(vc, v->lr - 1);
+
+		if (lr & vgic_hw->pending)
+			give_back(v);
+		else if (lr & vgic_hw->hw && !(lr & vgic_hw->active))
+			v->held = false;
+		v->taken = false;
+		lr_put(vc, v->lr - 1, 0);
+		leave_lr(vc, v);
+	} else if (v->active) {
+		list_del(&v->link);
+		v->active = false;
+	}
+}
+
+static void insert_spilled(struct vgic_cpu *vc, struct virq *v)
+{
+	struct list *at = &vc->spilled;
+
+	v->active = true;
+	list_for_each(it, &vc->spilled) {
+		if (container_of(it, struct virq, link)->level > v->level)
+			break;
+		at = it;
+	}
+	list_insert(at, &v->link);
+}
+
+void vgic_activate(struct vgic_cpu *vc, struct virq *v)
+{
+	if (v->lr)
+		settle(vc, v);
+	if (v->lr || v->active)
+		return; /* it is already */
+	if (v->queued)
+		dequeue(vc, v);
+	v->level = level_of(v);
+	insert_spilled(vc, v);
+}
+
+/* --- Filling ------------------------------------------------------------------------------------- */
+
+/* Retires what the guest has ended. */
+static void reclaim(struct vgic_cpu *vc)
+{
+	u32 ended;
+
+	if (!vc->used)
+		return;
+	for (ended = vgic_hw->empty() & vc->used; ended; ended &= ended - 1)
+		vgic_update(vc, vc->in[__builtin_ctz(ended)]);
+}
+
+/* Active without a list register: the guest's end of it is counted by the hardware, which ends the
+ * most urgent first. */
+static void spill(struct vgic_cpu *vc, struct virq *v)
+{
+	lr_put(vc, v->lr - 1, 0);
+	leave_lr(vc, v);
+	insert_spilled(vc, v);
+}
+
+/* All list registers are in use. Frees one for something at `level`: the least urgent that is only
+ * pending, if that is less urgent; if all are active, the least urgent. -1: none. */
+static int make_room(struct vgic_cpu *vc, unsigned level)
+{
+	struct virq *pending = NULL, *active = NULL, *victim;
+	unsigned i;
+
+	for (i = 0; i < vgic_hw->lrs; i++) {
+		struct virq *v = vc->in[i];
+
+		if (!(lr_get(vc, i) & vgic_hw->active)) {
+			if (!pending || v->level > pending->level)
+				pending = v;
+		} else if (!active || v->level > active->level) {
+			active = v;
+		}
+	}
+	if (pending && pending->level <= level)
+		return -1;
+	victim = pending ? pending : active;
+	i = victim->lr - 1;
+	if (pending) {
+		vgic_update(vc, victim);
+		return (int)i;
+	}
+	settle(vc, victim);
+	if (lr_get(vc, i) & vgic_hw->pending)
+		give_back(victim);
+	victim->taken = false;
+	spill(vc, victim);
+	return (int)i;
+}
+
+static void place(struct vgic_cpu *vc, struct virq *v, unsigned i)
+{
+	u64 lr;
+
+	dequeue(vc, v);
+	if (v->intid < VGIC_SGIS) {
+		if (v->latch) { /* set pending by the distributor: as if from itself */
+			v->sources |= 1u << vc->index;
+			v->latch = false;
+		}
+		v->source = __builtin_ctz(v->sources);
+		v->sources &= ~(1u << v->source);
+	} else {
+		v->taken = v->latch;
+		v->latch = false;
+	}
+	lr = vgic_hw->lr_make(v, vgic_hw->pending);
+	if (!(lr & vgic_hw->hw) && vgic_wants(v))
+		lr |= vgic_hw->eoi;
+	lr_put(vc, i, lr);
+	vc->in[i] = v;
+	vc->used |= 1u << i;
+	v->lr = i + 1;
+}
+
+static void update_control(struct vgic_cpu *vc)
+{
+	u32 control = VGIC_EN | (vc->levels ? VGIC_NPIE : 0) |
+		      (list_empty(&vc->spilled) ? 0 : VGIC_LRENPIE);
+
+	if (control != vc->control) {
+		vc->control = control;
+		vgic_hw->set_control(control);
+	}
+}
+
+/* At most one round per list register: what is placed is never less urgent than what follows. */
+void vgic_flush(struct vgic_cpu *vc)
+{
+	u32 all = (u32)((1ull << vgic_hw->lrs) - 1);
+
+	vc->dirty = false;
+	if (vc->levels && (vc->used & all) == all)
+		reclaim(vc);
+	while (vc->levels) {
+		unsigned level = __builtin_ctz(vc->levels);
+		struct virq *v = list_first(&vc->level[level], struct virq, link);
+		int i = (vc->used & all) == all ? make_room(vc, level)
+						: __builtin_ctz(~vc->used);
+
+		if (i < 0)
+			break;
+		place(vc, v, i);
+	}
+	vc->dirty = false;
+	update_control(vc);
+}
+
+static void count_ends(struct vgic_cpu *vc)
+{
+	unsigned ends = VGIC_EOICOUNT(vgic_hw->control());
+
+	if (!ends)
+		return;
+	vgic_hw->set_control(vc->control); /* the count starts at zero again */
+	for (; ends && !list_empty(&vc->spilled); ends--) {
+		struct virq *v = list_first(&vc->spilled, struct virq, link);
+
+		list_del(&v->link);
+		v->active = false;
+		vgic_unhold(vc, v);
+		vgic_update(vc, v);
+	}
+}
+
+void vgic_maintain(struct vgic_cpu *vc)
+{
+	reclaim(vc);
+	if (!list_empty(&vc->spilled))
+		count_ends(vc);
+	vgic_flush(vc);
+}
+
+bool vgic_pending(struct vgic_cpu *vc)
+{
+	u32 vmcr = vc->loaded ? vgic_hw->vmcr() : vc->vmcr;
+	u32 used;
+
+	if (vc->loaded) {
+		reclaim(vc);
+		if (!list_empty(&vc->spilled))
+			count_ends(vc);
+	}
+	for (used = vc->used; used; used &= used - 1) {
+		struct virq *v = vc->in[__builtin_ctz(used)];
+
+		if (lr_get(vc, v->lr - 1) & vgic_hw->pending &&
+		    vgic_hw->passes(vmcr, v->level, v->cfg & TAKT_VIRQ_GROUP1))
+			return true;
+	}
+	/* What waits in a queue; group by the first of the most urgent ones is close enough: guests
+	 * use one group. */
+	if (vc->levels) {
+		unsigned level = __builtin_ctz(vc->levels);
+		struct virq *v = list_first(&vc->level[level], struct virq, link);
+
+		return vgic_hw->passes(vmcr, level, v->cfg & TAKT_VIRQ_GROUP1);
+	}
+	return false;
+}
+
+/* --- To and from the hardware ---------------------------------------------------------------------- */
+
+void vgic_load(struct vgic_cpu *vc)
+{
+	u32 used;
+
+	vgic_hw->restore(vc);
+	for (used = vc->used; used; used &= used - 1) {
+		unsigned i = __builtin_ctz(used);
+
+		vgic_hw->lr_write(i, vc->lr[i]);
+	}
+	vc->loaded = true;
+	vc->control = 0;
+	vc->dirty = true;
+	/* The private physical interrupt's state is this CPU's, and was another machine's. */
+	irqc_set_active(vc->own[VGIC_TIMER].hw, vc->own[VGIC_TIMER].held);
+}
+
+/* Unused list registers are zero at all times: whoever loads next writes only its own. */
+void vgic_save(struct vgic_cpu *vc)
+{
+	u32 used;
+
+	if (!list_empty(&vc->spilled))
+		count_ends(vc);
+	vgic_hw->set_control(0);
+	vgic_hw->save(vc);
+	reclaim(vc);
+	for (used = vc->used; used; used &= used - 1) {
+		unsigned i = __builtin_ctz(used);
+
+		vc->lr[i] = vgic_hw->lr_read(i);
+		vgic_hw->lr_write(i, 0);
+	}
+	vc->loaded = false;
+}
+
+void vgic_init(void)
+{
+	if (platform.gic_version == 2)
+		vgic_hw = vgic_v2_init();
+}
+
+void vgic_init_cpu(void)
+{
+	unsigned i;
+
+	if (!vgic_hw)
+		return;
+	vgic_hw->set_control(0);
+	for (i = 0; i < vgic_hw->lrs; i++)
+		vgic_hw->lr_write(i, 0);
+	irqc_configure(platform.virt_timer_intid, false, 0);
+	irqc_configure(platform.maintenance_intid, false, 0);
+	irqc_enable(platform.virt_timer_intid);
+	irqc_enable(platform.maintenance_intid);
+}
+
+unsigned vgic_list_registers(void)
+{
+	return vgic_hw ? vgic_hw->lrs : 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contexts and worlds: what the core asks of the architecture when another thread, or the other
+ * context of a vCPU, is to run. Implemented in arch/arm/arm64 (context.c, machine.c, fp.c) and
+ * arch/arm/common (vgic.c).
+ */
+#ifndef CORE_CONTEXT_H
+#define CORE_CONTEXT_H
+
+#include <core/cpu.h>
+#include <object/thread.h>
+
+/* Once on each CPU: the registers that hold the same value for all native code. */
+void context_init_cpu(struct cpu *c);
+
+/* Initial registers of a native thread. */
+void context_start(struct thread *t, u64 pc, u64 sp, u64 arg);
+
+/* Loads what the thread's current context (native, or guest if t->in_guest) needs into the
+ * hardware, and points cpu->frame to its registers. */
+void context_load(struct cpu *c, struct thread *t);
+
+/* The thread leaves this CPU or ends: nothing of it may stay in the registers. On its CPU. */
+void context_evict(struct thread *t);
+
+/* Trap on first use of FP/SIMD by a context that does not own the registers. */
+void fp_trap(struct cpu *c, struct thread *t);
+
+/* Takes one interrupt from the controller, if any, and acts on it. */
+void irq_poll(void);
+
+/* --- Machine vCPUs (arch/arm) --------------------------------------------------------------- */
+
+struct vgic;
+
+/* Once on each CPU: constant trap registers, virtual CPU interface, the interrupts of both. */
+void machine_init_cpu(void);
+unsigned vgic_list_registers(void); /* 0: the board cannot run machines */
+
+/* Memory for a machine vCPU's EL1 registers and private interrupts (one page), out of f. */
+struct machine *machine_create(struct factory *f, struct thread *t) MUST_CHECK;
+void machine_reset(struct thread *t);
+struct vgic *vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared) MUST_CHECK;
+
+/* Registers of enum takt_reg from TAKT_REG_MPIDR on. E_RANGE for unknown ones. */
+int machine_reg(struct thread *t, unsigned reg, u64 *value, bool write) MUST_CHECK;
+
+/* World switch, called by context_load: the EL1 registers, virtual timer and virtual CPU interface
+ * of t's machine become the hardware's (save: back to memory). Only when another machine runs. */
+void machine_load(struct cpu *c, struct thread *t);
+void machine_save(struct cpu *c);
+
+/* Right before the guest is entered: list registers filled, SPSR sanitised. True if an interrupt is
+ * pending for it. */
+void machine_before_guest(struct thread *t);
+
+/* A trap from the guest. Returns true if the kernel dealt with it (WFI, lazily switched state, an
+ * interrupt-controller register, select-SC); false: it goes to the monitor. */
+bool machine_trap(struct thread *t, u64 esr);
+
+/* Anything that ends WFI: an enabled pending interrupt, or the virtual timer's. */
+bool machine_pending(struct thread *t);
+
+/* The guest executed WFI with nothing pending and goes off the CPU; t->state is IDLE after it. */
+
+/* Interrupts that the kernel itself takes for a machine: the virtual timer and GIC maintenance,
+ * while that machine's registers are loaded. */
+void machine_virtual_timer(struct cpu *c, u32 raw);
+void machine_maintenance(struct cpu *c, u32 raw);
+
+/* t->timer fired while its machine was not loaded: the virtual timer's compare value came. */
+void machine_timer_due(struct thread *t);
+
+/* Interrupt intid of t's machine: configuration changed; line to 0, 1 or one edge (2); state. On
+ * t's CPU. An error: E_RANGE. */
+int virq_sync(struct thread *t, u32 intid) MUST_CHECK;
+int virq_set(struct thread *t, u32 intid, unsigned action) MUST_CHECK;
+int virq_query(struct thread *t, u32 intid) MUST_CHECK;
+int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source) MUST_CHECK;
+
+/* An irq object bound to a machine's vCPU arrived: inject. hw is its line, or IRQ_SOFT. */
+void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw);
+int virq_bind(struct thread *t, u32 intid, u32 hw) MUST_CHECK;
+
+/* --- Paravirtual vCPUs (core/pv.c) ----------------------------------------------------------- */
+
+void pv_arrive(struct thread *t, unsigned virq);
+void pv_before_guest(struct thread *t);
+void pv_syscall(struct thread *t, unsigned flavour);
+
+/* --- Both (core/vcpu.c) ----------------------------------------------------------------------- */
+
+/* TAKT_RESUME. */
+void vcpu_resume(struct thread *t);
+/* The guest context ends; the monitor runs at its entry with the reason. */
+void vcpu_exit(struct thread *t, unsigned reason, u64 esr, u64 far);
+/* On the way out of the kernel to a guest: leaves it for the monitor if an irq for that one came,
+ * delivers paravirtual interrupts. */
+void vcpu_before_guest(struct thread *t);
+/* The guest goes to sleep; wakes by vcpu_wake. */
+void vcpu_idle(struct thread *t, u64 deadline);
+void vcpu_wake(struct thread *t);
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/arch.h>
+#include <core/cpu.h>
+#include <core/inbox.h>
+#include <core/invoke.h>
+#include <object/irq.h>
+#include <object/thread.h>
+
+void inbox_init(struct inbox *in)
+{
+	for (unsigned i = 0; i < PRIORITIES; i++)
+		list_init(&in->level[i]);
+}
+
+void inbox_post(unsigned cpu, struct inbox_node *node, enum inbox_kind kind, unsigned prio)
+{
+	struct cpu *to = &cpus[cpu];
+	struct inbox *in = &to->inbox;
+
+	spin_lock(&in->lock);
+	if (!node->queued) {
+		node->queued = true;
+		node->kind = (u8)kind;
+		node->prio = (u8)prio;
+		list_add_tail(&in->level[prio], &node->link);
+		__atomic_store_n(&in->levels, in->levels | 1ul << prio, __ATOMIC_RELAXED);
+	}
+	spin_unlock(&in->lock);
+
+	/* The other side publishes its priority and then looks into the inbox; we fill the inbox
+	 * and then look at its priority. With a full barrier between on both sides, one sees the
+	 * other. */
+	dmb_ish();
+	if ((int)prio > __atomic_load_n(&to->prio, __ATOMIC_RELAXED))
+		irqc_kick(cpu);
+}
+
+static struct inbox_node *take(struct inbox *in)
+{
+	struct inbox_node *node = NULL;
+
+	spin_lock(&in->lock);
+	int top = inbox_top(in);
+
+	if (top >= 0) {
+		node = list_first(&in->level[top], struct inbox_node, link);
+		list_del(&node->link);
+		node->queued = false;
+		if (list_empty(&in->level[top]))
+			__atomic_store_n(&in->levels, in->levels & ~(1ul << top), __ATOMIC_RELAXED);
+	}
+	spin_unlock(&in->lock);
+	return node;
+}
+
+void inbox_work(struct inbox *in)
+{
+	struct inbox_node *node = take(in);
+
+	if (!node)
+		return;
+	switch ((enum inbox_kind)node->kind) {
+	case INBOX_INVOKE:
+		invoke_here(container_of(node, struct thread, node));
+		break;
+	case INBOX_WAKE:
+		thread_wake(container_of(node, struct thread, node));
+		break;
+	case INBOX_IRQ:
+		irq_deliver(container_of(node, struct irq, node));
+		break;
+	}
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages between CPUs. A thread or an irq has one node; while it is queued, posting it again does
+ * nothing, so nobody can flood another CPU. The work is done by the receiving CPU at the sender's
+ * priority, and an inter-processor interrupt goes out only if that is above what runs there.
+ */
+#ifndef CORE_INBOX_H
+#define CORE_INBOX_H
+
+#include <arch/inline.h>
+#include <core/list.h>
+#include <core/types.h>
+
+enum inbox_kind {
+	INBOX_INVOKE, /* thread: do its invocation here, on its behalf */
+	INBOX_WAKE,   /* thread: its invocation elsewhere is done; run it again */
+	INBOX_IRQ,    /* irq: it arrived */
+};
+
+struct inbox_node {
+	struct list link;
+	u8 kind;
+	u8 prio;
+	bool queued;
+};
+
+struct inbox {
+	struct spinlock lock;
+	u64 levels; /* bit n: something at priority n */
+	struct list level[PRIORITIES];
+};
+
+void inbox_init(struct inbox *in);
+void inbox_post(unsigned cpu, struct inbox_node *node, enum inbox_kind kind, unsigned prio);
+
+/* Highest priority of what waits, -1 if nothing. */
+static inline int inbox_top(const struct inbox *in)
+{
+	u64 levels = __atomic_load_n(&in->levels, __ATOMIC_RELAXED);
+
+	return levels ? 63 - __builtin_clzll(levels) : -1;
+}
+
+/* Does the most urgent piece of work on this CPU. */
+void inbox_work(struct inbox *in);
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Decoding of system calls. What may be checked from the table of operations is checked here, so
+ * that a handler sees genuine objects with the rights it asked for. */
+#include <core/arch.h>
+#include <core/context.h>
+#include <core/cpu.h>
+#include <core/invoke.h>
+#include <core/ipc.h>
+#include <core/sched.h>
+#include <object/gate.h>
+
+#define TAKT_ANY 0xff
+#define MAX_OPS 16
+
+struct op_desc {
+	op_handler handler;
+	u16 rights;
+	u8 words;
+	u8 caps_least, caps_most;
+	u8 cap_type[2];
+};
+
+#define C0 0, 0, {0, 0}
+#define C1(t) 1, 1, {TAKT_##t, 0}
+#define C2(t, u) 2, 2, {TAKT_##t, TAKT_##u}
+#define C1_1(t, u) 1, 2, {TAKT_##t, TAKT_##u}
+static const struct op_desc ops[TAKT_TYPES][MAX_OPS] = {
+#define OBJECT(...)
+#define OP(TYPE, type, number, NAME, name, rights, words, caps, doc)                               \
+	[TAKT_##TYPE][number] = {type##_op_##name, TAKT_##rights, words, caps},
+#include <takt/objects.def>
+};
+
+int invocation_window(struct invocation *in)
+{
+	struct cap *slot = task_slot(in->caller->task, in->window);
+
+	if (!in->window || !slot)
+		return TAKT_E_RANGE;
+	return cap_object(*slot) ? TAKT_E_EXISTS : 0;
+}
+
+int invocation_give(struct invocation *in, struct object *o, u64 rights)
+{
+	return task_cap_insert(in->caller->task, in->window, o, rights);
+}
+
+/* Looks up the capability arguments that the operation takes. */
+static int resolve_caps(const struct op_desc *op, struct invocation *in)
+{
+	struct thread *t = in->caller;
+
+	if (in->caps < op->caps_least || in->caps > op->caps_most)
+		return TAKT_E_MSG;
+	for (unsigned i = 0; i < in->caps; i++) {
+		struct cap *slot = task_slot(t->task, t->regs->x[10 + i]);
+		struct cap cap;
+
+		if (!slot)
+			return TAKT_E_CAP;
+		cap = *slot;
+		in->cap[i] = cap_object(cap);
+		in->cap_right[i] = cap_rights(cap);
+		if (!in->cap[i])
+			return TAKT_E_CAP;
+		if (op->cap_type[i] != TAKT_ANY && op->cap_type[i] != in->cap[i]->type)
+			return TAKT_E_TYPE;
+	}
+	return 0;
+}
+
+static int invoke_object(struct thread *t, struct object *o, u64 rights)
+{
+	u64 tag = t->regs->x[1];
+	unsigned label = TAKT_TAG_LABEL(tag);
+	struct invocation in = {
+		.caller = t,
+		.w = &t->regs->x[2],
+		.window = t->regs->x[14],
+		.caps = TAKT_TAG_CAPS(tag),
+	};
+	const struct op_desc *op;
+	int err;
+
+	if (label >= MAX_OPS || !ops[o->type][label].handler)
+		return TAKT_E_OP;
+	op = &ops[o->type][label];
+	if (op->rights & ~rights)
+		return TAKT_E_RIGHTS;
+	if (TAKT_TAG_WORDS(tag) < op->words)
+		return TAKT_E_MSG;
+	err = resolve_caps(op, &in);
+	return err ? err : op->handler(o, rights, &in);
+}
+
+/* Sends the caller, blocked, to the CPU where its invocation has to be done. */
+static void go_remote(struct thread *t, unsigned cpu)
+{
+	if (t->cpu == this_cpu()->id) {
+		t->state = THREAD_BLOCKED;
+		t->invoke_prio = (u8)thread_prio(t);
+		this_cpu()->resched = true;
+	}
+	inbox_post(cpu, &t->node, INBOX_INVOKE, t->invoke_prio);
+}
+
+static void finish(struct thread *t, int err)
+{
+	if (err == E_BLOCKED)
+		return;
+	if (err <= E_REMOTE_BASE) {
+		go_remote(t, (unsigned)(E_REMOTE_BASE - err));
+		return;
+	}
+	if (err == E_RESTART) {
+		t->regs->pc -= 4; /* the SVC again, after whatever waits */
+	} else {
+		t->regs->x[0] = (u64)(s64)err;
+		t->regs->x[1] = 0;
+	}
+	if (t->cpu != this_cpu()->id && t->state == THREAD_BLOCKED)
+		inbox_post(t->cpu, &t->node, INBOX_WAKE, t->invoke_prio);
+}
+
+static void invoke(struct thread *t)
+{
+	struct cap *slot = task_slot(t->task, t->regs->x[0]);
+	struct cap cap = slot ? *slot : (struct cap){0, 0};
+	struct object *o = cap_object(cap);
+	u64 rights = cap_rights(cap);
+
+	if (!o) {
+		finish(t, TAKT_E_CAP);
+	} else if (o->type == TAKT_GATE) {
+		if (rights & TAKT_R_GATE_CALL)
+			ipc_call(t, container_of(o, struct gate, object),
+				 rights & TAKT_R_GATE_TRANSFER);
+		else
+			finish(t, TAKT_E_RIGHTS);
+	} else {
+		finish(t, invoke_object(t, o, rights));
+	}
+}
+
+void invoke_here(struct thread *caller)
+{
+	struct object *gate = caller->faulted ? weak_get(caller->fault_gate) : NULL;
+
+	if (caller->faulted && gate)
+		ipc_call(caller, container_of(gate, struct gate, object), false);
+	else
+		invoke(caller);
+}
+
+void syscall_entry(struct thread *t)
+{
+	u64 flavour = t->regs->x[8];
+
+	t->deadline = flavour & TAKT_F_DEADLINE ? t->regs->x[9] : TAKT_NEVER;
+	switch (flavour & TAKT_FLAVOUR_MASK) {
+	case TAKT_CALL:
+		invoke(t);
+		break;
+	case TAKT_REPLY_WAIT:
+		ipc_reply_wait(t);
+		break;
+	case TAKT_WAIT:
+		ipc_wait(t);
+		break;
+	case TAKT_YIELD:
+		t->regs->x[0] = 0;
+		sched_yield();
+		break;
+	case TAKT_RESUME:
+		vcpu_resume(t);
+		break;
+	case TAKT_PV_SYNC:
+	case TAKT_PV_WAIT:
+	case TAKT_PV_RETURN:
+		pv_syscall(t, (unsigned)(flavour & TAKT_FLAVOUR_MASK));
+		break;
+	default:
+		finish(t, TAKT_E_OP);
+		break;
+	}
+}

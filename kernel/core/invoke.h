@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The system call: decoding, capability lookup, the central rights check, dispatch. */
+#ifndef CORE_INVOKE_H
+#define CORE_INVOKE_H
+
+#include <core/object.h>
+#include <object/task.h>
+#include <object/thread.h>
+
+struct sc;
+struct irq;
+struct gate;
+struct memory;
+struct factory;
+struct scheduler;
+
+/* One operation under way. The caller may live on another CPU: handlers use this and never "the
+ * current thread". */
+struct invocation {
+	struct thread *caller;
+	u64 *w;		    /* message words 0..5, in and out */
+	u64 window;	    /* slot for a new capability */
+	unsigned caps;	    /* capability arguments passed */
+	struct object *cap[2]; /* and resolved, of the types that objects.def says */
+	u64 cap_right[2];
+};
+
+/* A handler returns 0 or an error, or E_REMOTE(cpu): it must be done on that CPU. It has changed
+ * nothing then. */
+#define E_REMOTE_BASE (-256)
+#define E_REMOTE(cpu) (E_REMOTE_BASE - (int)(cpu))
+/* The handler has put the caller into another state itself, and has set its result or will. */
+#define E_BLOCKED (-255)
+/* Not finished: do it again after a preemption point; the caller's registers hold the progress. */
+#define E_RESTART (-254)
+
+typedef int (*op_handler)(struct object *self, u64 rights, struct invocation *in);
+
+/* From the trap handler: the running thread made the system call. */
+void syscall_entry(struct thread *t);
+
+/* Does the invocation of `caller` here; from the inbox. */
+void invoke_here(struct thread *caller);
+
+/* The new object goes into the caller's receive window with full rights. The slot has been checked
+ * with invocation_window before anything was made. */
+int invocation_window(struct invocation *in) MUST_CHECK;
+int invocation_give(struct invocation *in, struct object *o, u64 rights) MUST_CHECK;
+
+/* Handlers, one per operation of objects.def. */
+#define OBJECT(...)
+#define OP(TYPE, type, number, NAME, name, ...)                                                    \
+	int type##_op_##name(struct object *self, u64 rights, struct invocation *in) MUST_CHECK;
+#include <takt/objects.def>
+
+#endif

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls. A local call adds an edge from caller to server and runs the server on the SC that runs
+ * now; no queue and no timer is written. A call to a thread on another CPU is a message to that CPU;
+ * nothing is donated, the server runs on its own SC.
+ */
+#include <core/arch.h>
+#include <core/context.h>
+#include <core/cpu.h>
+#include <core/invoke.h>
+#include <core/ipc.h>
+#include <core/sched.h>
+#include <object/sc.h>
+#include <object/task.h>
+
+static void result(struct thread *t, int error)
+{
+	t->regs->x[0] = (u64)(s64)error;
+	t->regs->x[1] = 0;
+}
+
+static bool local(const struct thread *t)
+{
+	return t->cpu == this_cpu()->id;
+}
+
+static void fail(struct thread *caller, int error)
+{
+	result(caller, error);
+	caller->peer = NULL;
+	if (local(caller)) {
+		caller->state = THREAD_RUN;
+	} else {
+		inbox_post(caller->cpu, &caller->node, INBOX_WAKE, caller->invoke_prio);
+	}
+}
+
+/* --- Message transfer ----------------------------------------------------------------------- */
+
+/* Capabilities in x10.. of the sender go to the receiver's window (its x14). All or nothing. */
+static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
+{
+	u64 window = to->regs->x[14];
+	struct cap cap[TAKT_MAX_CAPS];
+
+	if (caps > TAKT_MAX_CAPS)
+		return TAKT_E_MSG;
+	if (!window)
+		return TAKT_E_RANGE;
+	for (unsigned i = 0; i < caps; i++) {
+		struct cap *slot = task_slot(from->task, from->regs->x[10 + i]);
+		struct cap *dst = task_slot(to->task, window + i);
+
+		if (!slot || !cap_object(cap[i] = *slot))
+			return TAKT_E_CAP;
+		if (!dst)
+			return TAKT_E_RANGE;
+		if (cap_object(*dst))
+			return TAKT_E_EXISTS;
+	}
+	for (unsigned i = 0; i < caps; i++) {
+		int err = task_cap_insert(to->task, window + i, cap_object(cap[i]),
+					  cap_rights(cap[i]));
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void transfer_words(struct thread *from, struct thread *to, unsigned words)
+{
+	for (unsigned i = 0; i < words && i < TAKT_REG_WORDS; i++)
+		to->regs->x[2 + i] = from->regs->x[2 + i];
+	if (words <= TAKT_REG_WORDS || !from->utcb || !to->utcb)
+		return;
+	memcpy(&to->utcb->words[TAKT_REG_WORDS], &from->utcb->words[TAKT_REG_WORDS],
+	       (words - TAKT_REG_WORDS) * sizeof(u64));
+}
+
+/* A fault is a call whose words the kernel makes; the registers of the thread stay as they are. */
+static void transfer_fault(struct thread *from, struct thread *to)
+{
+	u64 *w = &to->regs->x[2];
+
+	w[TAKT_FAULT_PC] = from->regs->pc;
+	w[TAKT_FAULT_SP] = from->regs->sp;
+	w[TAKT_FAULT_SYNDROME] = from->fault_syndrome;
+	w[TAKT_FAULT_ADDRESS] = from->fault_address;
+	w[TAKT_FAULT_THREAD] = from->object.birth;
+	w[TAKT_FAULT_PSTATE] = from->regs->pstate;
+	to->regs->x[1] = TAKT_TAG(TAKT_LABEL_FAULT, TAKT_FAULT_WORDS, 0);
+}
+
+static int transfer(struct thread *from, struct thread *to)
+{
+	u64 tag = from->regs->x[1];
+	unsigned words = TAKT_TAG_WORDS(tag), caps = TAKT_TAG_CAPS(tag);
+
+	if (words > TAKT_MAX_WORDS)
+		return TAKT_E_MSG;
+	if (caps) {
+		int err = transfer_caps(from, to, caps);
+
+		if (err)
+			return err;
+	}
+	transfer_words(from, to, words);
+	to->regs->x[1] = TAKT_TAG(TAKT_TAG_LABEL(tag), words, caps);
+	return 0;
+}
+
+/* --- Call ----------------------------------------------------------------------------------- */
+
+/* A call from `c` to `s` would close a circle, or make too long a chain. */
+static int check_chain(struct thread *c, struct thread *s)
+{
+	struct thread *t = s;
+
+	if (c->depth + 1 > CALL_DEPTH)
+		return TAKT_E_DEPTH;
+	for (unsigned hops = 0; hops <= CALL_DEPTH; hops++) {
+		if (t == c)
+			return TAKT_E_DEADLOCK;
+		if (t->state != THREAD_OPEN && t->state != THREAD_WANT)
+			return 0;
+		t = t->peer;
+	}
+	return TAKT_E_DEPTH;
+}
+
+/* s waits: it takes the call. The caller is set to OPEN, or stays BLOCKED if it is remote. */
+static int connect(struct thread *caller, struct thread *s)
+{
+	int err = 0;
+
+	if (caller->faulted)
+		transfer_fault(caller, s);
+	else
+		err = transfer(caller, s);
+	if (err)
+		return err;
+	timerq_remove(&this_cpu()->timers, &s->timer);
+	s->regs->x[0] = 0;
+	s->regs->x[8] = caller->badge;
+	s->caller = caller;
+	s->remote_caller = !local(caller);
+	s->state = THREAD_RUN;
+	caller->peer = s;
+	caller->peer_birth = s->object.birth;
+	if (s->remote_caller) {
+		s->depth = 1;
+		sc_activate(s->sc[0]);
+	} else {
+		caller->state = THREAD_OPEN;
+		s->depth = (u8)(caller->depth + 1);
+	}
+	return 0;
+}
+
+static void call_remote_here(struct thread *caller, struct thread *s)
+{
+	int err;
+
+	if (!s->sc[0]) { /* nobody pays for a passive server here */
+		fail(caller, TAKT_E_CPU);
+		return;
+	}
+	if (s->state == THREAD_STOPPED || s->state == THREAD_DEAD) {
+		fail(caller, TAKT_E_GONE);
+		return;
+	}
+	if (s->state != THREAD_WAIT) {
+		list_add_tail(&s->wanters, &caller->want_link);
+		return;
+	}
+	err = connect(caller, s);
+	if (err)
+		fail(caller, err);
+}
+
+static void call_local(struct thread *caller, struct thread *s)
+{
+	struct cpu *c = this_cpu();
+	int err = check_chain(caller, s);
+
+	if (!err && (s->state == THREAD_STOPPED || s->state == THREAD_DEAD))
+		err = TAKT_E_GONE;
+	if (!err && s->state == THREAD_WAIT)
+		err = connect(caller, s);
+	if (err) {
+		fail(caller, err);
+		return;
+	}
+	if (caller->state == THREAD_OPEN) {
+		if (c->thread == caller && caller->deadline == TAKT_NEVER)
+			c->thread = s;
+		else
+			c->resched = true;
+		return;
+	}
+	caller->state = THREAD_WANT;
+	caller->peer = s;
+	caller->peer_birth = s->object.birth;
+	c->resched = true;
+}
+
+void ipc_call(struct thread *caller, struct gate *g, bool may_transfer)
+{
+	struct thread *s = gate_target(g, caller->cpu);
+
+	caller->badge = g->badge;
+	if (!s) {
+		fail(caller, TAKT_E_GONE);
+		return;
+	}
+	if (!may_transfer && !caller->faulted && TAKT_TAG_CAPS(caller->regs->x[1])) {
+		fail(caller, TAKT_E_RIGHTS);
+		return;
+	}
+	if (local(s)) {
+		if (local(caller))
+			call_local(caller, s);
+		else
+			call_remote_here(caller, s);
+		return;
+	}
+	if (caller->deadline != TAKT_NEVER) { /* not offered between CPUs */
+		fail(caller, TAKT_E_CPU);
+		return;
+	}
+	if (local(caller)) {
+		caller->state = THREAD_BLOCKED;
+		caller->invoke_prio = (u8)thread_prio(caller);
+		this_cpu()->resched = true;
+	}
+	inbox_post(s->cpu, &caller->node, INBOX_INVOKE, caller->invoke_prio);
+}
+
+void ipc_restart(struct thread *caller)
+{
+	struct thread *s = caller->peer;
+	int err = connect(caller, s);
+
+	if (err)
+		fail(caller, err);
+}
+
+void ipc_abort(struct thread *caller, int error)
+{
+	struct thread *s = caller->peer;
+
+	s->caller = NULL;
+	s->depth = 0;
+	caller->peer = NULL;
+	caller->state = THREAD_RUN;
+	result(caller, error);
+	/* The orphan keeps its state and runs on its own SC, if it has one. */
+	if (s->sc[0])
+		sc_activate(s->sc[0]);
+}
+
+/* --- Reply, wait ---------------------------------------------------------------------------- */
+
+/* The handler's verdict: label 0 lets the thread go on. A thread of another CPU learns it when its
+ * own CPU wakes it. */
+static void reply_fault(struct thread *self, struct thread *caller)
+{
+	bool resume = TAKT_TAG_LABEL(self->regs->x[1]) == 0;
+
+	caller->fault_verdict = resume ? FAULT_RESUME : FAULT_STOP;
+	if (!self->remote_caller) {
+		caller->faulted = false;
+		caller->state = resume ? THREAD_RUN : THREAD_STOPPED;
+	}
+}
+
+static void reply(struct thread *self)
+{
+	struct thread *caller = self->caller;
+
+	if (!caller)
+		return;
+	self->caller = NULL;
+	self->depth = 0;
+	caller->peer = NULL;
+	if (caller->faulted) {
+		reply_fault(self, caller);
+	} else {
+		int err = transfer(self, caller);
+
+		if (err)
+			result(caller, err);
+		else
+			caller->regs->x[0] = 0;
+		if (!self->remote_caller)
+			caller->state = THREAD_RUN;
+	}
+	if (self->remote_caller)
+		inbox_post(caller->cpu, &caller->node, INBOX_WAKE, caller->invoke_prio);
+	self->remote_caller = false;
+}
+
+/* The next caller on another CPU that found the server busy. */
+static void serve_wanter(struct thread *self)
+{
+	while (self->state == THREAD_WAIT && !list_empty(&self->wanters)) {
+		struct thread *caller = list_first(&self->wanters, struct thread, want_link);
+
+		list_del(&caller->want_link);
+		call_remote_here(caller, self);
+	}
+}
+
+static void take_signals(struct thread *self)
+{
+	self->regs->x[0] = 0;
+	self->regs->x[1] = TAKT_TAG(TAKT_LABEL_IRQ, 1, 0);
+	self->regs->x[2] = self->pending;
+	self->pending = 0;
+}
+
+static void begin_wait(struct thread *self)
+{
+	struct cpu *c = this_cpu();
+
+	c->resched = true;
+	if (self->pending) {
+		take_signals(self);
+		if (self->sc[0])
+			sc_activate(self->sc[0]);
+		return;
+	}
+	self->state = THREAD_WAIT;
+	if (self->deadline != TAKT_NEVER)
+		timerq_insert(&c->timers, &self->timer, self->deadline);
+	serve_wanter(self);
+}
+
+void ipc_reply_wait(struct thread *self)
+{
+	reply(self);
+	begin_wait(self);
+}
+
+void ipc_wait(struct thread *self)
+{
+	if (self->caller) {
+		result(self, TAKT_E_STATE);
+		return;
+	}
+	begin_wait(self);
+}
+
+/* --- Signals, faults, end ------------------------------------------------------------------- */
+
+void thread_wake(struct thread *t)
+{
+	struct cpu *c = this_cpu();
+
+	timerq_remove(&c->timers, &t->timer);
+	t->state = THREAD_RUN;
+	if (t->faulted) { /* a fault message to another CPU was answered, or failed */
+		t->faulted = false;
+		if (t->fault_verdict == FAULT_UNHANDLED)
+			fault_dump(t, t->fault_syndrome, t->fault_address);
+		if (t->fault_verdict != FAULT_RESUME)
+			t->state = THREAD_STOPPED;
+	}
+	while (!list_empty(&t->parked)) {
+		struct sc *sc = list_first(&t->parked, struct sc, link);
+
+		list_del(&sc->link);
+		sc->state = SC_DORMANT;
+		sc_activate(sc);
+	}
+	if (t->sc[0] && !(t->caller && !t->remote_caller))
+		sc_activate(t->sc[0]);
+}
+
+void thread_signal(struct thread *t, u64 badges)
+{
+	t->pending |= badges;
+	if (t->state == THREAD_WAIT) {
+		take_signals(t);
+		thread_wake(t);
+	} else if (t->state == THREAD_IDLE) {
+		vcpu_wake(t);
+	} else if (this_cpu()->thread == t) {
+		this_cpu()->resched = true; /* a guest leaves for its monitor */
+	}
+}
+
+void ipc_fault(struct thread *t, u64 syndrome, u64 address)
+{
+	struct object *gate = weak_get(t->fault_gate);
+
+	t->fault_syndrome = syndrome;
+	t->fault_address = address;
+	if (gate) {
+		t->faulted = true;
+		t->fault_verdict = FAULT_UNHANDLED;
+		t->deadline = TAKT_NEVER;
+		ipc_call(t, container_of(gate, struct gate, object), false);
+		if (t->state != THREAD_RUN)
+			return;
+		t->faulted = false;
+	}
+	fault_dump(t, syndrome, address);
+	t->state = THREAD_STOPPED;
+	ipc_detach(t);
+	this_cpu()->resched = true;
+}
+
+void ipc_detach(struct thread *t)
+{
+	struct cpu *c = this_cpu();
+
+	if (t->caller) {
+		struct thread *caller = t->caller;
+
+		t->caller = NULL;
+		t->depth = 0;
+		if (t->remote_caller) {
+			fail(caller, TAKT_E_GONE);
+		} else {
+			caller->peer = NULL;
+			caller->state = caller->faulted ? THREAD_STOPPED : THREAD_RUN;
+			caller->faulted = false;
+			result(caller, TAKT_E_GONE);
+		}
+		t->remote_caller = false;
+	}
+	if (t->state == THREAD_OPEN)
+		ipc_abort(t, TAKT_E_GONE);
+	while (!list_empty(&t->wanters)) {
+		struct thread *w = list_first(&t->wanters, struct thread, want_link);
+
+		list_del(&w->want_link);
+		fail(w, TAKT_E_GONE);
+	}
+	timerq_remove(&c->timers, &t->timer);
+	c->resched = true;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls between threads: edges from caller to server, walked by the dispatcher. */
+#ifndef CORE_IPC_H
+#define CORE_IPC_H
+
+#include <object/gate.h>
+#include <object/thread.h>
+
+/* The caller invokes a gate; its registers hold the message. On the CPU of the caller, or, when the
+ * call came through the inbox, of the server. */
+void ipc_call(struct thread *caller, struct gate *g, bool may_transfer);
+
+/* The call of a thread in state WANT is tried again, its server being ready (local). */
+void ipc_restart(struct thread *caller);
+
+/* Answers the caller that is owed a reply, if any, then waits. */
+void ipc_reply_wait(struct thread *self);
+void ipc_wait(struct thread *self);
+
+/* Ends the call that `caller` makes with an error; the server becomes an orphan. */
+void ipc_abort(struct thread *caller, int error);
+
+/* The thread stops: who called it, and whom it calls, are told. */
+void ipc_detach(struct thread *t);
+
+/* Sends the fault to the thread's fault gate, or stops it with a dump. */
+void ipc_fault(struct thread *t, u64 syndrome, u64 address);
+
+/* What the fault was, in words, with all registers, on the log. In arch. */
+void fault_dump(const struct thread *t, u64 syndrome, u64 address);
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's log: a ring in memory, copied to the early console until a driver takes the UART.
+ * Usable from any CPU at any time. What is written in one call stays together.
+ */
+#ifndef CORE_LOG_H
+#define CORE_LOG_H
+
+#include <core/types.h>
+
+#define LOG_SIZE 16384u /* a power of two */
+#define LOG_LINE 240	/* what one klog can write */
+
+/* Whether the log is copied to the early console; at first it is. */
+void log_console(bool on);
+
+/* As klog, but goes to the console in any case: fault dumps. */
+void klog_urgent(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Text from elsewhere. */
+void log_write(const char *text, size_t n, bool urgent);
+
+/* Copies what was logged from *position on; 0 is the beginning. What the ring has lost already is
+ * skipped. Advances *position, returns how many bytes. */
+size_t log_read(u64 *position, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The dispatcher. An SC never moves from thread to thread: to find out whom it pays for, the
+ * dispatcher walks from its home thread along the open calls to the tip of the chain. Donation,
+ * helping and several SCs a thread all follow from that one rule.
+ */
+#include <core/arch.h>
+#include <core/context.h>
+#include <core/cpu.h>
+#include <core/inbox.h>
+#include <core/ipc.h>
+#include <core/sched.h>
+#include <object/irq.h>
+
+#define WALK_HOPS 16
+
+struct cpu cpus[MAX_CPUS];
+
+/* A remainder smaller than this is not worth a switch: it is merged into a later refill. 2 us. */
+static u64 min_budget(void)
+{
+	return platform.counter_hz / 500000;
+}
+
+void sched_init_cpu(struct cpu *c)
+{
+	c->id = (unsigned)(c - cpus);
+	c->prio = -1;
+	c->timer_at = TAKT_NEVER;
+	c->chain_deadline = TAKT_NEVER;
+	for (unsigned i = 0; i < PRIORITIES; i++)
+		list_init(&c->ready[i]);
+	inbox_init(&c->inbox);
+}
+
+/* --- Ready queue ---------------------------------------------------------------------------- */
+
+static int ready_top(const struct cpu *c)
+{
+	return c->ready_levels ? 63 - __builtin_clzll(c->ready_levels) : -1;
+}
+
+static void ready_insert(struct cpu *c, struct sc *sc, bool at_head)
+{
+	sc->state = SC_READY;
+	if (at_head)
+		list_add_head(&c->ready[sc->prio], &sc->link);
+	else
+		list_add_tail(&c->ready[sc->prio], &sc->link);
+	c->ready_levels |= 1ul << sc->prio;
+	if ((int)sc->prio > c->prio)
+		c->resched = true;
+}
+
+static void ready_remove(struct cpu *c, struct sc *sc)
+{
+	list_del(&sc->link);
+	if (list_empty(&c->ready[sc->prio]))
+		c->ready_levels &= ~(1ul << sc->prio);
+}
+
+/* --- Budgets -------------------------------------------------------------------------------- */
+
+static struct sc_refill *refill_at(struct sc *sc, unsigned i)
+{
+	return &sc->refill[(sc->head + i) % SC_REFILLS];
+}
+
+static bool round_robin(const struct sc *sc)
+{
+	return sc->budget == sc->period;
+}
+
+void sc_refill_reset(struct sc *sc, u64 now)
+{
+	sc->head = 0;
+	sc->count = 1;
+	sc->refill[0] = (struct sc_refill){now, sc->budget};
+}
+
+/* `amount` comes back at `time`. A full ring merges it into the last entry, later, never earlier. */
+static void refill_add(struct sc *sc, u64 time, u64 amount)
+{
+	if (sc->count == SC_REFILLS) {
+		struct sc_refill *last = refill_at(sc, sc->count - 1u);
+
+		last->time = MAX(last->time, time);
+		last->amount += amount;
+		return;
+	}
+	*refill_at(sc, sc->count++) = (struct sc_refill){time, amount};
+}
+
+static void refill_pop(struct sc *sc)
+{
+	sc->head = (sc->head + 1) % SC_REFILLS;
+	sc->count--;
+}
+
+/* Takes the time since sc->started out of the budget. What was used from instant t on comes back at
+ * t + period; what was overrun is taken from later refills. */
+static void sc_charge(struct sc *sc, u64 now)
+{
+	u64 used = now - sc->started;
+	u64 back = sc->started + sc->period;
+
+	sc->consumed += used;
+	sc->started = now;
+	if (round_robin(sc)) {
+		struct sc_refill *h = refill_at(sc, 0);
+
+		h->amount -= MIN(used, h->amount);
+		if (h->amount < min_budget())
+			h->amount = 0;
+		return;
+	}
+	for (unsigned n = sc->count; used && n; n--) {
+		struct sc_refill *h = refill_at(sc, 0);
+		u64 take = MIN(used, h->amount);
+
+		used -= take;
+		h->amount -= take;
+		if (!h->amount)
+			refill_pop(sc);
+		refill_add(sc, back, take);
+	}
+	if (used) /* more than the whole budget in one stretch: the rest is a debt in time */
+		refill_at(sc, 0)->time += used;
+	while (sc->count > 1) {
+		struct sc_refill *h = refill_at(sc, 0), *next = refill_at(sc, 1);
+
+		if (h->amount >= min_budget() && next->time > now)
+			break;
+		next->time = h->amount >= min_budget() ? h->time : next->time;
+		next->amount += h->amount;
+		refill_pop(sc);
+	}
+}
+
+/* An SC that wants to run goes to the ready queue, or waits for its refill. */
+static void sc_queue(struct cpu *c, struct sc *sc, u64 now, bool at_head)
+{
+	struct sc_refill *h = refill_at(sc, 0);
+
+	if (round_robin(sc)) {
+		if (!h->amount) {
+			h->amount = sc->budget;
+			at_head = false;
+		}
+		ready_insert(c, sc, at_head);
+	} else if (h->time <= now && h->amount >= min_budget()) {
+		ready_insert(c, sc, at_head);
+	} else {
+		sc->state = SC_DEPLETED;
+		timerq_insert(&c->timers, &sc->timer, h->time);
+	}
+}
+
+static void raise_depleted(struct sc *sc)
+{
+	struct object *irq = weak_get(sc->depleted_irq);
+
+	if (irq)
+		irq_arrive(container_of(irq, struct irq, object));
+}
+
+/* The running SC leaves the CPU but still wants to run. */
+static void sc_put(struct cpu *c, u64 now, bool at_head)
+{
+	struct sc *sc = c->sc;
+
+	sc_charge(sc, now);
+	c->sc = NULL;
+	sc_queue(c, sc, now, at_head);
+	if (sc->state == SC_DEPLETED)
+		raise_depleted(sc);
+}
+
+void sc_activate(struct sc *sc)
+{
+	if (sc->state == SC_DORMANT)
+		sc_queue(&cpus[sc->cpu], sc, now_ticks(), false);
+}
+
+void sc_deactivate(struct sc *sc)
+{
+	struct cpu *c = &cpus[sc->cpu];
+
+	switch ((enum sc_state)sc->state) {
+	case SC_RUNNING:
+		sc_charge(sc, now_ticks());
+		c->sc = NULL;
+		c->resched = true;
+		break;
+	case SC_READY:
+		ready_remove(c, sc);
+		break;
+	case SC_DEPLETED:
+		timerq_remove(&c->timers, &sc->timer);
+		break;
+	case SC_PARKED:
+		list_del(&sc->link);
+		break;
+	case SC_UNBOUND:
+	case SC_DORMANT:
+		return;
+	}
+	sc->state = SC_DORMANT;
+}
+
+void sc_account(struct sc *sc)
+{
+	if (sc->state == SC_RUNNING)
+		sc_charge(sc, now_ticks());
+}
+
+void sc_bind(struct sc *sc, struct thread *t, unsigned index)
+{
+	sc->home = t;
+	sc->index = (u8)index;
+	sc->state = SC_DORMANT;
+	t->sc[index] = sc;
+}
+
+void sc_release(struct sc *sc)
+{
+	sc_deactivate(sc);
+	sc->home->sc[sc->index] = NULL;
+	sc->home = NULL;
+	sc->state = SC_UNBOUND;
+}
+
+void sched_yield(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->sc)
+		sc_put(c, now_ticks(), false);
+	c->resched = true;
+}
+
+/* --- The walk ------------------------------------------------------------------------------- */
+
+static void park(struct sc *sc, struct thread *t)
+{
+	sc_deactivate(sc);
+	sc->state = SC_PARKED;
+	list_add_tail(&t->parked, &sc->link);
+}
+
+/* A wanter's server died, or its deadline passed: its call ends with the error. */
+static struct thread *fail_want(struct thread *t, int error)
+{
+	t->peer = NULL;
+	t->state = THREAD_RUN;
+	t->regs->x[0] = (u64)error;
+	return t;
+}
+
+static bool peer_lives(const struct thread *t)
+{
+	return weak_get((struct weak){&t->peer->object, t->peer_birth}) &&
+	       t->peer->state != THREAD_STOPPED && t->peer->state != THREAD_DEAD;
+}
+
+/*
+ * Finds the thread that the SC is to run: the tip of its home's chain of calls. Null when there is
+ * none; the SC is off the CPU then.
+ */
+static struct thread *walk(struct cpu *c, struct sc *sc)
+{
+	struct thread *t = sc->home;
+	struct thread *want = NULL;
+	u64 deadline = TAKT_NEVER;
+
+	for (unsigned hops = 0; hops <= WALK_HOPS; hops++) {
+		switch ((enum thread_state)t->state) {
+		case THREAD_RUN:
+			c->chain_deadline = deadline;
+			return t;
+		case THREAD_OPEN:
+		case THREAD_WANT:
+			if (t->deadline != TAKT_NEVER && t->deadline <= now_ticks()) {
+				if (t->state == THREAD_OPEN)
+					ipc_abort(t, TAKT_E_TIMEOUT);
+				else
+					fail_want(t, TAKT_E_TIMEOUT);
+				continue;
+			}
+			deadline = MIN(deadline, t->deadline);
+			if (t->state == THREAD_OPEN) {
+				t = t->peer;
+				continue;
+			}
+			if (!peer_lives(t)) {
+				fail_want(t, TAKT_E_GONE);
+				continue;
+			}
+			if (!want)
+				want = t;
+			if (t->peer->state == THREAD_WAIT)
+				ipc_restart(t); /* now OPEN, or failed and RUN */
+			else
+				t = t->peer; /* help it to finish */
+			continue;
+		case THREAD_BLOCKED:
+			park(sc, t);
+			return NULL;
+		case THREAD_IDLE:
+			if (t != sc->home) {
+				park(sc, t);
+				return NULL;
+			}
+			sc_deactivate(sc);
+			return NULL;
+		case THREAD_WAIT:
+		case THREAD_STOPPED:
+		case THREAD_DEAD:
+			ASSERT(t == sc->home);
+			sc_deactivate(sc);
+			return NULL;
+		}
+	}
+	c->chain_deadline = deadline;
+	return fail_want(want ? want : sc->home, TAKT_E_DEADLOCK);
+}
+
+/* --- Choosing ------------------------------------------------------------------------------- */
+
+static void program_timer(struct cpu *c)
+{
+	u64 at = MIN(timerq_next(&c->timers), c->chain_deadline);
+
+	if (c->sc)
+		at = MIN(at, c->sc->started + refill_at(c->sc, 0)->amount);
+	if (at != c->timer_at) {
+		c->timer_at = at;
+		timer_set(at);
+	}
+}
+
+/* Tells the other CPUs what runs here. False if more urgent work came in meanwhile. */
+static bool publish(struct cpu *c, int prio)
+{
+	if (c->prio == prio)
+		return true;
+	__atomic_store_n(&c->prio, prio, __ATOMIC_RELAXED);
+	dmb_ish(); /* pairs with inbox_post */
+	return inbox_top(&c->inbox) <= prio;
+}
+
+static void idle(struct cpu *c)
+{
+	u64 since = now_ticks();
+
+	c->thread = NULL;
+	c->chain_deadline = TAKT_NEVER;
+	if (!publish(c, -1))
+		return;
+	program_timer(c);
+	cpu_wfi();
+	c->idle_ticks += now_ticks() - since;
+	irq_poll();
+}
+
+static struct thread *choose(struct cpu *c)
+{
+	for (;;) {
+		int ready = ready_top(c);
+		int in = inbox_top(&c->inbox);
+		int current = c->sc ? (int)c->sc->prio : -1;
+
+		if (in >= 0 && in >= ready && in >= current) {
+			inbox_work(&c->inbox);
+			continue;
+		}
+		if (ready > current) {
+			u64 now = now_ticks();
+			struct sc *sc = list_first(&c->ready[ready], struct sc, link);
+
+			if (c->sc)
+				sc_put(c, now, true);
+			ready_remove(c, sc);
+			sc->state = SC_RUNNING;
+			sc->started = now;
+			c->sc = sc;
+			continue; /* the one put back may have triggered something */
+		}
+		if (!c->sc) {
+			idle(c);
+			continue;
+		}
+		struct thread *t = walk(c, c->sc);
+
+		if (t && publish(c, c->sc->prio))
+			return t;
+	}
+}
+
+void sched_leave(void)
+{
+	struct cpu *c = this_cpu();
+
+	for (;;) {
+		if (c->resched || inbox_top(&c->inbox) > c->prio) {
+			c->resched = false;
+			c->thread = choose(c);
+		}
+		if (unlikely(c->thread->in_guest)) {
+			vcpu_before_guest(c->thread);
+			if (c->resched)
+				continue;
+		}
+		break;
+	}
+	context_load(c, c->thread);
+	if (c->thread->in_guest && c->thread->kind == TAKT_THREAD_MACHINE)
+		machine_before_guest(c->thread);
+	program_timer(c);
+}
+
+/* --- The timer ------------------------------------------------------------------------------ */
+
+static void sc_refill_due(struct cpu *c, struct sc *sc, u64 now)
+{
+	sc_queue(c, sc, now, false);
+}
+
+static void thread_timer_due(struct thread *t)
+{
+	switch ((enum thread_state)t->state) {
+	case THREAD_WAIT:
+		t->regs->x[0] = (u64)TAKT_E_TIMEOUT;
+		thread_wake(t);
+		break;
+	case THREAD_IDLE:
+		if (t->kind == TAKT_THREAD_PV) {
+			t->regs->x[0] = (u64)TAKT_E_TIMEOUT;
+			vcpu_wake(t);
+			break;
+		}
+		machine_timer_due(t);
+		break;
+	default:
+		if (t->kind == TAKT_THREAD_MACHINE)
+			machine_timer_due(t);
+		break;
+	}
+}
+
+void sched_timer(void)
+{
+	struct cpu *c = this_cpu();
+	u64 now = now_ticks();
+
+	c->timer_at = 0; /* whatever it was, it has fired: set it again */
+	while (timerq_next(&c->timers) <= now) {
+		struct timer *t = c->timers.root;
+
+		timerq_remove(&c->timers, t);
+		switch ((enum timer_kind)t->kind) {
+		case TIMER_SC:
+			sc_refill_due(c, container_of(t, struct sc, timer), now);
+			break;
+		case TIMER_THREAD:
+			thread_timer_due(container_of(t, struct thread, timer));
+			break;
+		case TIMER_IRQ:
+			irq_timer_fired(container_of(t, struct irq, timer), now);
+			break;
+		}
+	}
+	if (c->chain_deadline <= now)
+		c->resched = true;
+	if (c->sc && c->sc->started + refill_at(c->sc, 0)->amount <= now) {
+		sc_put(c, now, false);
+		c->resched = true;
+	}
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* The dispatcher of one CPU: which scheduling context runs, and which thread on it. */
+#ifndef CORE_SCHED_H
+#define CORE_SCHED_H
+
+#include <core/cpu.h>
+#include <object/sc.h>
+#include <object/thread.h>
+
+void sched_init_cpu(struct cpu *c);
+
+/* Chooses what runs next, programs the timer, and loads that thread's context. Idles if nothing
+ * wants to run. The last thing before the kernel is left. */
+void sched_leave(void);
+
+/* The hardware timer fired. */
+void sched_timer(void);
+
+/* The SC's thread wants to run: READY if budget is usable, else DEPLETED. On the SC's CPU. */
+void sc_activate(struct sc *sc);
+
+/* It no longer wants to: charge if it runs, and take it off its queue. */
+void sc_deactivate(struct sc *sc);
+
+/* Takes the SC off the CPU; it goes to the tail of its queue. For yield. */
+void sched_yield(void);
+
+/* Updates sc->consumed of the running SC without ending its turn. */
+void sc_account(struct sc *sc);
+
+/* Binds to and releases from a thread. On the SC's CPU. */
+void sc_bind(struct sc *sc, struct thread *t, unsigned index);
+void sc_release(struct sc *sc);
+
+/* A new refill ring holding one full budget from now on. */
+void sc_refill_reset(struct sc *sc, u64 now);
+#endif

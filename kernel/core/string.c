@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * String functions. BARRIER in a loop keeps the compiler from recognising the function that it is
+ * just compiling and calling it.
+ */
+#include <core/string.h>
+
+#define BARRIER() __asm__ volatile("" : : : "memory")
+#define WORD sizeof(u64)
+
+void *memset(void *dst, int c, size_t n)
+{
+	u64 word = (u8)c * 0x0101010101010101ul;
+	char *d = dst;
+
+	while (n && (u64)d % WORD) {
+		*d++ = (char)c;
+		n--;
+		BARRIER();
+	}
+	for (; n >= 4 * WORD; n -= 4 * WORD, d += 4 * WORD) {
+		((u64 *)d)[0] = word;
+		((u64 *)d)[1] = word;
+		((u64 *)d)[2] = word;
+		((u64 *)d)[3] = word;
+		BARRIER();
+	}
+	for (; n; n--) {
+		*d++ = (char)c;
+		BARRIER();
+	}
+	return dst;
+}
+
+static void copy_up(char *d, const char *s, size_t n)
+{
+	if (((u64)d | (u64)s) % WORD == 0) {
+		for (; n >= WORD; n -= WORD, d += WORD, s += WORD) {
+			*(u64 *)d = *(const u64 *)s;
+			BARRIER();
+		}
+	}
+	for (; n; n--) {
+		*d++ = *s++;
+		BARRIER();
+	}
+}
+
+void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+{
+	copy_up(dst, src, n);
+	return dst;
+}
+
+void *memmove(void *dst, const void *src, size_t n)
+{
+	char *d = dst;
+	const char *s = src;
+
+	if ((u64)d - (u64)s >= n) {
+		copy_up(d, s, n);
+		return dst;
+	}
+	while (n--) {
+		d[n] = s[n];
+		BARRIER();
+	}
+	return dst;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const u8 *x = a, *y = b;
+
+	for (; n; n--, x++, y++) {
+		if (*x != *y)
+			return *x - *y;
+	}
+	return 0;
+}
+
+void *memchr(const void *p, int c, size_t n)
+{
+	for (const u8 *x = p; n; n--, x++) {
+		if (*x == (u8)c)
+			return (void *)x;
+	}
+	return NULL;
+}
+
+size_t strnlen(const char *s, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && s[n])
+		n++;
+	return n;
+}
+
+size_t strlen(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n]) {
+		n++;
+		BARRIER();
+	}
+	return n;
+}
+
+int strncmp(const char *a, const char *b, size_t n)
+{
+	for (; n; n--, a++, b++) {
+		if (*a != *b || !*a)
+			return (u8)*a - (u8)*b;
+	}
+	return 0;
+}
+
+int strcmp(const char *a, const char *b)
+{
+	return strncmp(a, b, SIZE_MAX);
+}
+
+char *strchr(const char *s, int c)
+{
+	for (;; s++) {
+		if (*s == (char)c)
+			return (char *)s;
+		if (!*s)
+			return NULL;
+	}
+}
+
+char *strrchr(const char *s, int c)
+{
+	const char *last = NULL;
+
+	do {
+		if (*s == (char)c)
+			last = s;
+	} while (*s++);
+	return (char *)last;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* What the two kinds of vCPU have in common: going into the guest context and out of it. */
+#include <core/arch.h>
+#include <core/context.h>
+#include <core/cpu.h>
+#include <core/sched.h>
+#include <object/sc.h>
+
+static void refuse(struct thread *t, int error)
+{
+	t->regs->x[0] = (u64)(s64)error;
+}
+
+static int apply_riders(struct thread *t)
+{
+	struct takt_vcpu_page *p = t->vp;
+	u32 n = *(volatile u32 *)&p->riders;
+
+	p->riders = 0;
+	if (n > TAKT_VCPU_RIDERS)
+		return TAKT_E_RANGE;
+	for (u32 i = 0; i < n; i++) {
+		u32 intid = *(volatile u32 *)&p->rider[i].intid;
+		u32 action = *(volatile u32 *)&p->rider[i].action;
+		int err = action == 3 ? virq_sync(t, intid) : virq_set(t, intid, action);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void vcpu_resume(struct thread *t)
+{
+	int err = 0;
+
+	if (t->kind == TAKT_THREAD_PLAIN || t->in_guest || t->caller) {
+		refuse(t, TAKT_E_STATE);
+		return;
+	}
+	if (t->kind == TAKT_THREAD_MACHINE)
+		err = apply_riders(t);
+	t->in_guest = true;
+	if (err) {
+		vcpu_exit(t, TAKT_EXIT_ERROR, (u64)(s64)err, 0);
+		return;
+	}
+	t->regs = t->kind == TAKT_THREAD_PV ? &t->pv->guest : &t->vp->guest;
+}
+
+void vcpu_exit(struct thread *t, unsigned reason, u64 esr, u64 far)
+{
+	u64 entry, sp;
+
+	if (t->kind == TAKT_THREAD_PV) {
+		struct takt_pv_page *p = t->pv;
+
+		p->reason = reason;
+		p->esr = esr;
+		p->far = far;
+		entry = *(volatile u64 *)&p->entry;
+		sp = *(volatile u64 *)&p->entry_sp;
+	} else {
+		struct takt_vcpu_page *p = t->vp;
+
+		p->reason = reason;
+		p->esr = esr;
+		p->far = far;
+		entry = *(volatile u64 *)&p->entry;
+		sp = *(volatile u64 *)&p->entry_sp;
+	}
+	t->in_guest = false;
+	t->regs = &t->frame;
+	t->frame.x[0] = reason;
+	t->frame.pc = entry;
+	t->frame.sp = sp;
+	t->frame.pstate = 0;
+}
+
+void vcpu_before_guest(struct thread *t)
+{
+	if (t->pending) {
+		u64 events = t->pending;
+
+		t->pending = 0;
+		if (t->kind == TAKT_THREAD_PV)
+			t->pv->events = events;
+		else
+			t->vp->events = events;
+		vcpu_exit(t, TAKT_EXIT_EVENT, 0, 0);
+	} else if (t->kind == TAKT_THREAD_PV) {
+		pv_before_guest(t);
+	}
+}
+
+void vcpu_idle(struct thread *t, u64 deadline)
+{
+	struct cpu *c = this_cpu();
+
+	t->state = THREAD_IDLE;
+	if (deadline != TAKT_NEVER)
+		timerq_insert(&c->timers, &t->timer, deadline);
+	c->resched = true;
+}
+
+void vcpu_wake(struct thread *t)
+{
+	if (t->state == THREAD_IDLE)
+		thread_wake(t);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/arch.h>
+#include <core/context.h>
+#include <core/cpu.h>
+#include <core/invoke.h>
+#include <object/irq.h>
+#include <object/sc.h>
+#include <object/thread.h>
+
+/* --- State ----------------------------------------------------------------------------------- */
+
+#define LINES 1020
+static struct weak line[LINES];
+static struct spinlock line_lock;
+
+struct irq *irq_create(struct factory *f, u32 intid, bool edge)
+{
+	struct irq *irq = object_alloc(f, sizeof(*irq), TAKT_IRQ);
+
+	if (!irq)
+		return NULL;
+	irq->intid = intid;
+	irq->edge = edge;
+	irq->timer.kind = TIMER_IRQ;
+	list_init(&irq->node.link);
+	object_born(&irq->object);
+	return irq;
+}
+
+int intc_get_line(u32 intid, struct irq *irq)
+{
+	int err = TAKT_E_EXISTS;
+
+	spin_lock(&line_lock);
+	if (!weak_get(line[intid])) {
+		line[intid] = weak_to(&irq->object);
+		err = 0;
+	}
+	spin_unlock(&line_lock);
+	return err;
+}
+
+static struct thread *target_thread(struct irq *irq)
+{
+	struct object *o = weak_get(irq->thread);
+
+	return o ? container_of(o, struct thread, object) : NULL;
+}
+
+/* --- Arrival --------------------------------------------------------------------------------- */
+
+void irq_deliver(struct irq *irq)
+{
+	struct thread *t = target_thread(irq);
+
+	if (!t || irq->target == IRQ_UNBOUND)
+		return;
+	if (irq->target == IRQ_THREAD)
+		thread_signal(t, irq->badge);
+	else if (t->kind == TAKT_THREAD_PV)
+		pv_arrive(t, irq->virq);
+	else
+		virq_arrive(t, irq->virq, irq->intid, irq->intid);
+}
+
+void irq_arrive(struct irq *irq)
+{
+	struct thread *t;
+
+	if (irq->target == IRQ_UNBOUND)
+		return;
+	if (irq->cpu == this_cpu()->id) {
+		irq_deliver(irq);
+		return;
+	}
+	/* At the priority of whom it is for, not of the sender: the message does no more there
+	 * than make that thread ready. */
+	t = target_thread(irq);
+	if (t)
+		inbox_post(irq->cpu, &irq->node, INBOX_IRQ, t->sc[0] ? t->sc[0]->prio : 0);
+}
+
+void irq_hardware(u32 intid, u32 raw)
+{
+	struct object *o = intid < LINES ? weak_get(line[intid]) : NULL;
+	struct irq *irq = o ? container_of(o, struct irq, object) : NULL;
+
+	irqc_drop(raw);
+	if (!irq || irq->target == IRQ_UNBOUND || !target_thread(irq)) {
+		irqc_disable(intid);
+		irqc_deactivate(raw);
+		return;
+	}
+	/* Active until the handler's ack, or the guest's end of interrupt: that is its mask. */
+	irq->held = true;
+	irq_deliver(irq);
+}
+
+static bool still_pending(struct irq *irq, struct thread *t)
+{
+	if (irq->target == IRQ_THREAD)
+		return t->pending & irq->badge;
+	return t->kind == TAKT_THREAD_PV && t->pv->pending & 1u << irq->virq;
+}
+
+void irq_timer_fired(struct irq *irq, u64 now)
+{
+	struct thread *t = target_thread(irq);
+
+	if (!t)
+		return;
+	if (irq->period) {
+		u64 next = irq->timer.when + irq->period;
+
+		/* Late by whole periods: they are counted, not delivered in a burst. */
+		if (next <= now) {
+			u64 missed = (now - next) / irq->period + 1;
+
+			irq->overruns += missed;
+			next += missed * irq->period;
+		}
+		timerq_insert(&this_cpu()->timers, &irq->timer, next);
+	}
+	if (still_pending(irq, t))
+		irq->overruns++;
+	irq_deliver(irq);
+}
+
+/* --- Operations ------------------------------------------------------------------------------ */
+
+static struct irq *self_irq(struct object *self)
+{
+	return container_of(self, struct irq, object);
+}
+
+/* A bound irq belongs to its target's CPU. */
+#define ON_ITS_CPU(irq)                                                                            \
+	do {                                                                                       \
+		if ((irq)->target != IRQ_UNBOUND && (irq)->cpu != this_cpu()->id)                  \
+			return E_REMOTE((irq)->cpu);                                               \
+	} while (0)
+
+static void unbind(struct irq *irq)
+{
+	if (irq->target == IRQ_UNBOUND)
+		return;
+	timerq_remove(&this_cpu()->timers, &irq->timer);
+	irq->target = IRQ_UNBOUND;
+	if (irq->intid == IRQ_SOFT)
+		return;
+	irqc_disable(irq->intid);
+	if (irq->held) { /* or the line stays dead */
+		irqc_deactivate(irq->intid);
+		irq->held = false;
+	}
+}
+
+static void route_line(struct irq *irq, unsigned cpu)
+{
+	if (irq->intid == IRQ_SOFT)
+		return;
+	irqc_configure(irq->intid, irq->edge, cpu);
+	irqc_enable(irq->intid);
+}
+
+static int check_target(struct irq *irq, struct thread *t)
+{
+	if (irq->target != IRQ_UNBOUND)
+		return TAKT_E_STATE;
+	if (t->cpu == CPU_UNPLACED)
+		return TAKT_E_STATE;
+	if (t->cpu != this_cpu()->id)
+		return E_REMOTE(t->cpu);
+	return 0;
+}
+
+int irq_op_bind_thread(struct object *self, u64 rights, struct invocation *in)
+{
+	struct irq *irq = self_irq(self);
+	struct thread *t = container_of(in->cap[0], struct thread, object);
+	int err;
+
+	(void)rights;
+	if (!(in->cap_right[0] & TAKT_R_THREAD_SERVE))
+		return TAKT_E_RIGHTS;
+	if (!in->w[0])
+		return TAKT_E_INVAL;
+	err = check_target(irq, t);
+	if (err)
+		return err;
+	irq->thread = weak_to(&t->object);
+	irq->badge = in->w[0];
+	irq->cpu = t->cpu;
+	irq->target = IRQ_THREAD;
+	route_line(irq, t->cpu);
+	return 0;
+}
+
+int irq_op_bind_vcpu(struct object *self, u64 rights, struct invocation *in)
+{
+	struct irq *irq = self_irq(self);
+	struct thread *t = container_of(in->cap[0], struct thread, object);
+	int err;
+
+	(void)rights;
+	if (!(in->cap_right[0] & TAKT_R_THREAD_VIRQ))
+		return TAKT_E_RIGHTS;
+	if (in->caps > 1) /* event scheduling contexts are not offered yet */
+		return TAKT_E_OP;
+	if (t->kind == TAKT_THREAD_PLAIN)
+		return TAKT_E_STATE;
+	if (in->w[0] > (t->kind == TAKT_THREAD_PV ? 31u : 255u))
+		return TAKT_E_RANGE;
+	err = check_target(irq, t);
+	if (!err && t->kind == TAKT_THREAD_MACHINE)
+		err = virq_bind(t, (u32)in->w[0], irq->intid);
+	if (err)
+		return err;
+	irq->thread = weak_to(&t->object);
+	irq->virq = (u32)in->w[0];
+	irq->cpu = t->cpu;
+	irq->target = IRQ_VCPU;
+	route_line(irq, t->cpu);
+	return 0;
+}
+
+int irq_op_unbind(struct object *self, u64 rights, struct invocation *in)
+{
+	struct irq *irq = self_irq(self);
+
+	(void)rights;
+	(void)in;
+	ON_ITS_CPU(irq);
+	unbind(irq);
+	return 0;
+}
+
+int irq_op_trigger(struct object *self, u64 rights, struct invocation *in)
+{
+	struct irq *irq = self_irq(self);
+
+	(void)rights;
+	(void)in;
+	if (irq->target == IRQ_UNBOUND)
+		return TAKT_E_STATE;
+	irq_arrive(irq);
+	return 0;
+}
+
+int irq_op_ack(struct object *self, u64 rights, struct invocation *in)
+{
+	struct irq *irq = self_irq(self);
+
+	(void)rights;
+	(void)in;
+	ON_ITS_CPU(irq);
+	if (irq->held) {
+		irq->held = false;
+		irqc_deactivate(irq->intid);
+	}
+	return 0;
+}
+
+int irq_op_timer(struct object *self, u64 rights, struct invocation *in)
+{
+	struct irq *irq = self_irq(self);
+	u64 at = in->w[0], period = in->w[1];
+
+	(void)rights;
+	if (irq->intid != IRQ_SOFT || irq->target == IRQ_UNBOUND)
+		return TAKT_E_STATE;
+	/* A shorter period would let a timer alone keep the CPU busy: 10 us. */
+	if (period && period < platform.counter_hz / 100000)
+		return TAKT_E_RANGE;
+	ON_ITS_CPU(irq);
+	in->w[0] = irq->overruns;
+	irq->overruns = 0;
+	irq->period = period;
+	if (at == TAKT_NEVER)
+		timerq_remove(&this_cpu()->timers, &irq->timer);
+	else
+		timerq_insert(&this_cpu()->timers, &irq->timer, at);
+	return 0;
+}

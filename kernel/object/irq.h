@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* Irq: an asynchronous signal from a hardware line, a kernel timer, or a trigger. */
+#ifndef OBJECT_IRQ_H
+#define OBJECT_IRQ_H
+
+#include <core/inbox.h>
+#include <core/object.h>
+#include <core/timerq.h>
+
+struct thread;
+
+#define IRQ_SOFT 0xffffffffu
+
+enum irq_target { IRQ_UNBOUND, IRQ_THREAD, IRQ_VCPU };
+
+struct irq {
+	struct object object;
+	u32 intid; /* hardware line, or IRQ_SOFT */
+	bool edge;
+	u8 target; /* enum irq_target */
+	u8 cpu;	   /* where it is handled: the target's */
+	u8 virq_shift;
+	bool held; /* hardware: from arrival to ack; the line is active */
+	u32 virq;  /* of a vCPU */
+	struct weak thread;
+	u64 badge;
+	struct weak event_sc;
+	struct inbox_node node;
+	struct timer timer;
+	u64 period, overruns;
+};
+_Static_assert(sizeof(struct irq) <= 256, "size class");
+
+struct irq *irq_create(struct factory *f, u32 intid, bool edge) MUST_CHECK;
+
+/* It arrived; any CPU. */
+void irq_arrive(struct irq *irq);
+/* The same, on the target's CPU. */
+void irq_deliver(struct irq *irq);
+/* Its kernel timer fired; on its CPU. */
+void irq_timer_fired(struct irq *irq, u64 now);
+
+/* A hardware line was acknowledged at the controller (priority dropped, still active). */
+void irq_hardware(u32 intid, u32 raw);
+
+int intc_get_line(u32 intid, struct irq *irq);
+#endif

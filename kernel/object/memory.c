@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/arch.h>
+#include <core/invoke.h>
+#include <object/factory.h>
+#include <object/memory.h>
+#include <object/task.h>
+
+/* --- State ----------------------------------------------------------------------------------- */
+
+struct memory *memory_create(struct factory *f, u64 base, u64 size, unsigned kind)
+{
+	struct memory *m = object_alloc(f, sizeof(*m), TAKT_MEMORY);
+
+	if (!m)
+		return NULL;
+	m->base = base;
+	m->size = size;
+	m->kind = (u8)kind;
+	list_init(&m->children);
+	list_init(&m->sibling);
+	list_init(&m->mappings);
+	return m;
+}
+
+int memory_carve(struct memory *parent, struct memory *child)
+{
+	struct list *at = &parent->children;
+	int err = TAKT_E_EXISTS;
+
+	spin_lock(&parent->lock);
+	if (parent->claimed)
+		goto out;
+	list_for_each (l, &parent->mappings) {
+		struct mapping *m = container_of(l, struct mapping, in_memory);
+		u64 base = parent->base + m->offset;
+
+		if (child->base < base + m->size && base < child->base + child->size)
+			goto out;
+	}
+	list_for_each (l, &parent->children) {
+		struct memory *c = container_of(l, struct memory, sibling);
+
+		if (child->base < c->base + c->size && c->base < child->base + child->size)
+			goto out;
+		if (c->base < child->base)
+			at = l;
+	}
+	list_insert(at, &child->sibling);
+	child->parent = parent;
+	err = 0;
+out:
+	spin_unlock(&parent->lock);
+	return err;
+}
+
+static struct memory *self_memory(struct object *self)
+{
+	return container_of(self, struct memory, object);
+}
+
+/* --- Checks ---------------------------------------------------------------------------------- */
+
+static int check_part(const struct memory *m, u64 offset, u64 size)
+{
+	u64 end;
+
+	if (!IS_ALIGNED(offset | size, PAGE_SIZE))
+		return TAKT_E_ALIGN;
+	if (!size || !add_ok(offset, size, &end) || end > m->size)
+		return TAKT_E_RANGE;
+	return 0;
+}
+
+/* --- Operations ------------------------------------------------------------------------------ */
+
+int memory_op_derive(struct object *self, u64 rights, struct invocation *in)
+{
+	struct memory *m = self_memory(self);
+	struct factory *f = container_of(in->cap[0], struct factory, object);
+	struct memory *child;
+	int err;
+
+	if (!(in->cap_right[0] & TAKT_R_FACTORY_CREATE))
+		return TAKT_E_RIGHTS;
+	err = check_part(m, in->w[0], in->w[1]);
+	if (!err)
+		err = invocation_window(in);
+	if (err)
+		return err;
+	child = memory_create(f, m->base + in->w[0], in->w[1], m->kind);
+	if (!child)
+		return TAKT_E_NOMEM;
+	err = memory_carve(m, child);
+	if (err)
+		goto fail;
+	object_born(&child->object);
+	err = invocation_give(in, &child->object, in->w[2] & rights);
+	if (!err)
+		return 0;
+	spin_lock(&m->lock);
+	list_del(&child->sibling);
+	spin_unlock(&m->lock);
+fail:
+	object_discard(&child->object);
+	return err;
+}
+
+int memory_op_to_factory(struct object *self, u64 rights, struct invocation *in)
+{
+	struct memory *m = self_memory(self);
+	struct factory *f;
+	int err;
+
+	(void)rights;
+	if (m->kind != TAKT_MEMORY_RAM || m->size < 4 * PAGE_SIZE)
+		return TAKT_E_INVAL;
+	err = invocation_window(in);
+	if (err)
+		return err;
+	spin_lock(&m->lock);
+	if (m->claimed || !list_empty(&m->children) || !list_empty(&m->mappings))
+		err = TAKT_E_STATE;
+	else
+		m->claimed = true;
+	spin_unlock(&m->lock);
+	if (err)
+		return err;
+	f = factory_in(m->base, m->size, m);
+	return invocation_give(in, &f->object, TAKT_R_ALL);
+}
+
+int memory_op_info(struct object *self, u64 rights, struct invocation *in)
+{
+	struct memory *m = self_memory(self);
+
+	(void)rights;
+	in->w[0] = m->base;
+	in->w[1] = m->size;
+	in->w[2] = m->kind;
+	return 0;
+}
+
+int memory_op_sync(struct object *self, u64 rights, struct invocation *in)
+{
+	struct memory *m = self_memory(self);
+	u64 offset = in->w[0], size = in->w[1];
+	int err = check_part(m, offset, size);
+
+	(void)rights;
+	if (err)
+		return err;
+	if (in->w[2] > TAKT_SYNC_COHERENCY || m->kind != TAKT_MEMORY_RAM || m->claimed)
+		return TAKT_E_INVAL;
+	/* A bounded part at a time; the rest by restarting with the cursor in the arguments. */
+	for (unsigned i = 0; i < 16 && size; i++) {
+		arch_sync_frame(PADDR(m->base + offset), PAGE_SIZE, (unsigned)in->w[2]);
+		offset += PAGE_SIZE;
+		size -= PAGE_SIZE;
+	}
+	if (!size)
+		return 0;
+	in->w[0] = offset;
+	in->w[1] = size;
+	return E_RESTART;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/arch.h>
+#include <core/cpu.h>
+#include <core/invoke.h>
+#include <core/sched.h>
+#include <object/irq.h>
+#include <object/sc.h>
+#include <object/scheduler.h>
+
+static struct sc *self_sc(struct object *self)
+{
+	return container_of(self, struct sc, object);
+}
+
+#define ON_ITS_CPU(sc)                                                                             \
+	do {                                                                                       \
+		if ((sc)->cpu != this_cpu()->id)                                                   \
+			return E_REMOTE((sc)->cpu);                                                \
+	} while (0)
+
+int sc_op_info(struct object *self, u64 rights, struct invocation *in)
+{
+	struct sc *sc = self_sc(self);
+
+	(void)rights;
+	ON_ITS_CPU(sc);
+	sc_account(sc);
+	in->w[0] = sc->consumed;
+	in->w[1] = sc->prio;
+	in->w[2] = sc->budget;
+	in->w[3] = sc->period;
+	in->w[4] = sc->cpu;
+	in->w[5] = sc->state;
+	return 0;
+}
+
+int sc_op_update(struct object *self, u64 rights, struct invocation *in)
+{
+	struct sc *sc = self_sc(self);
+	struct object *o = weak_get(sc->scheduler);
+	int err;
+
+	(void)rights;
+	ON_ITS_CPU(sc);
+	if (!o)
+		return TAKT_E_GONE;
+	err = scheduler_afford(container_of(o, struct scheduler, object), sc, in->w[0], in->w[1]);
+	if (err)
+		return err;
+	/* The current window is not enlarged: the new budget counts from one period on. */
+	sc_account(sc);
+	sc->budget = in->w[0];
+	sc->period = in->w[1];
+	sc_refill_reset(sc, sc->state == SC_UNBOUND ? now_ticks() : now_ticks() + sc->period);
+	if (sc->state == SC_RUNNING || sc->state == SC_READY || sc->state == SC_DEPLETED) {
+		sc_deactivate(sc);
+		sc_activate(sc);
+	}
+	return 0;
+}
+
+int sc_op_depleted_irq(struct object *self, u64 rights, struct invocation *in)
+{
+	(void)rights;
+	if (!(in->cap_right[0] & TAKT_R_IRQ_TRIGGER))
+		return TAKT_E_RIGHTS;
+	self_sc(self)->depleted_irq = weak_to(in->cap[0]);
+	return 0;
+}

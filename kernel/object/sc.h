@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Scheduling context: the right to a CPU's time. */
+#ifndef OBJECT_SC_H
+#define OBJECT_SC_H
+
+#include <core/list.h>
+#include <core/object.h>
+#include <core/timerq.h>
+
+struct thread;
+struct scheduler;
+
+enum sc_state {
+	SC_UNBOUND,  /* no thread */
+	SC_DORMANT,  /* its thread does not want to run */
+	SC_READY,    /* in the ready queue */
+	SC_RUNNING,  /* cpu->sc */
+	SC_DEPLETED, /* waits for its replenishment, in the timer queue */
+	SC_PARKED,   /* the tip of its chain is blocked; on that thread's list */
+};
+
+#define SC_REFILLS 8
+
+struct sc_refill {
+	u64 time, amount; /* `amount` ticks are usable from `time` on */
+};
+
+struct sc {
+	struct object object;
+	u8 state, prio, cpu;
+	u8 index;	   /* among its thread's SCs; 0 is the base */
+	struct list link;  /* ready queue, or parked list */
+	struct timer timer; /* DEPLETED: until the head refill */
+	u64 budget, period;
+	u64 started;  /* RUNNING: since when */
+	u64 consumed; /* ticks, in all */
+	struct thread *home;
+	struct weak depleted_irq;
+	struct weak scheduler; /* that made it */
+	u16 share;	       /* per mille taken from it */
+	u8 head, count;	       /* ring of refills */
+	struct sc_refill refill[SC_REFILLS];
+};
+_Static_assert(sizeof(struct sc) <= 512, "size class");
+#endif

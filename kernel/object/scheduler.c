@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/arch.h>
+#include <core/context.h>
+#include <core/cpu.h>
+#include <core/invoke.h>
+#include <core/sched.h>
+#include <object/factory.h>
+#include <object/sc.h>
+#include <object/scheduler.h>
+#include <object/thread.h>
+
+/* --- State ----------------------------------------------------------------------------------- */
+
+struct scheduler *scheduler_create(struct factory *f, unsigned lowest, unsigned highest,
+				   u64 cpu_mask, unsigned share)
+{
+	struct scheduler *s = object_alloc(f, sizeof(*s), TAKT_SCHEDULER);
+
+	if (!s)
+		return NULL;
+	s->lowest = (u8)lowest;
+	s->highest = (u8)highest;
+	s->cpu_mask = (u16)cpu_mask;
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		s->share_left[i] = cpu_mask & 1u << i ? (u16)share : 0;
+	object_born(&s->object);
+	return s;
+}
+
+static struct scheduler *self_scheduler(struct object *self)
+{
+	return container_of(self, struct scheduler, object);
+}
+
+/* --- Checks ---------------------------------------------------------------------------------- */
+
+/* Per mille of a CPU that a budget in a period is, rounded up. A round-robin slice (budget =
+ * period) reserves nothing: it promises nothing either. */
+static unsigned share_of(u64 budget, u64 period)
+{
+	if (budget == period)
+		return 0;
+	return (unsigned)((budget * 1000 + period - 1) / period);
+}
+
+static int check_times(u64 budget, u64 period)
+{
+	u64 longest = platform.counter_hz * 60;
+
+	if (period > longest || budget > period)
+		return TAKT_E_RANGE;
+	if (budget < platform.counter_hz / 500000) /* 2 us */
+		return TAKT_E_RANGE;
+	return 0;
+}
+
+static bool cpu_ok(const struct scheduler *s, u64 cpu)
+{
+	return cpu < platform.cpus && s->cpu_mask & 1u << cpu;
+}
+
+int scheduler_afford(struct scheduler *s, struct sc *sc, u64 budget, u64 period)
+{
+	int err = check_times(budget, period);
+	unsigned want;
+
+	if (err)
+		return err;
+	want = share_of(budget, period);
+	spin_lock(&s->lock);
+	if (want > s->share_left[sc->cpu] + sc->share) {
+		err = TAKT_E_QUOTA;
+	} else {
+		s->share_left[sc->cpu] = (u16)(s->share_left[sc->cpu] + sc->share - want);
+		sc->share = (u16)want;
+	}
+	spin_unlock(&s->lock);
+	return err;
+}
+
+/* --- Operations ------------------------------------------------------------------------------ */
+
+int scheduler_op_create_sc(struct object *self, u64 rights, struct invocation *in)
+{
+	struct scheduler *s = self_scheduler(self);
+	struct factory *f = container_of(in->cap[0], struct factory, object);
+	u64 prio = in->w[0], budget = in->w[1], period = in->w[2], cpu = in->w[3];
+	struct sc *sc;
+	int err;
+
+	(void)rights;
+	if (!(in->cap_right[0] & TAKT_R_FACTORY_CREATE))
+		return TAKT_E_RIGHTS;
+	if (prio < s->lowest || prio > s->highest)
+		return TAKT_E_RANGE;
+	if (!cpu_ok(s, cpu))
+		return TAKT_E_CPU;
+	err = check_times(budget, period);
+	if (!err)
+		err = invocation_window(in);
+	if (err)
+		return err;
+	sc = object_alloc(f, sizeof(*sc), TAKT_SC);
+	if (!sc)
+		return TAKT_E_NOMEM;
+	sc->prio = (u8)prio;
+	sc->cpu = (u8)cpu;
+	sc->budget = budget;
+	sc->period = period;
+	sc->scheduler = weak_to(self);
+	sc->timer.kind = TIMER_SC;
+	list_init(&sc->link);
+	sc_refill_reset(sc, now_ticks());
+	err = scheduler_afford(s, sc, budget, period);
+	if (!err) {
+		object_born(&sc->object);
+		err = invocation_give(in, &sc->object, TAKT_R_ALL);
+	}
+	if (err)
+		object_discard(&sc->object);
+	return err;
+}
+
+int scheduler_op_run(struct object *self, u64 rights, struct invocation *in)
+{
+	struct scheduler *s = self_scheduler(self);
+	struct thread *t = container_of(in->cap[0], struct thread, object);
+	u64 cpu = in->w[0];
+
+	(void)rights;
+	if (!(in->cap_right[0] & TAKT_R_THREAD_SC))
+		return TAKT_E_RIGHTS;
+	if (!cpu_ok(s, cpu))
+		return TAKT_E_CPU;
+	if (t->cpu != CPU_UNPLACED && t->cpu != this_cpu()->id)
+		return E_REMOTE(t->cpu);
+	if (t->state != THREAD_STOPPED)
+		return TAKT_E_STATE;
+	for (unsigned i = 0; i < THREAD_SCS; i++)
+		if (t->sc[i])
+			return TAKT_E_STATE;
+	if (t->cpu != CPU_UNPLACED)
+		context_evict(t);
+	t->cpu = (u8)cpu;
+	return 0;
+}
+
+int scheduler_op_narrow(struct object *self, u64 rights, struct invocation *in)
+{
+	struct scheduler *s = self_scheduler(self);
+	struct factory *f = container_of(in->cap[0], struct factory, object);
+	u64 mask = in->w[0], lowest = in->w[1], highest = in->w[2], share = in->w[3];
+	struct scheduler *child;
+	int err = 0;
+
+	(void)rights;
+	if (!(in->cap_right[0] & TAKT_R_FACTORY_CREATE))
+		return TAKT_E_RIGHTS;
+	if (!mask || mask & ~(u64)s->cpu_mask)
+		return TAKT_E_CPU;
+	if (lowest > highest || lowest < s->lowest || highest > s->highest || share > 1000)
+		return TAKT_E_RANGE;
+	err = invocation_window(in);
+	if (err)
+		return err;
+	child = scheduler_create(f, (unsigned)lowest, (unsigned)highest, mask, (unsigned)share);
+	if (!child)
+		return TAKT_E_NOMEM;
+	child->parent = weak_to(self);
+	spin_lock(&s->lock);
+	for (unsigned i = 0; i < MAX_CPUS && !err; i++)
+		if (mask & 1u << i && s->share_left[i] < share)
+			err = TAKT_E_QUOTA;
+	for (unsigned i = 0; i < MAX_CPUS && !err; i++)
+		if (mask & 1u << i)
+			s->share_left[i] = (u16)(s->share_left[i] - share);
+	spin_unlock(&s->lock);
+	if (!err)
+		err = invocation_give(in, &child->object, TAKT_R_ALL);
+	if (err)
+		object_discard(&child->object);
+	return err;
+}
+
+int scheduler_op_info(struct object *self, u64 rights, struct invocation *in)
+{
+	struct scheduler *s = self_scheduler(self);
+	u64 cpu = in->w[0];
+
+	(void)rights;
+	if (!cpu_ok(s, cpu))
+		return TAKT_E_CPU;
+	if (cpu != this_cpu()->id)
+		return E_REMOTE((unsigned)cpu);
+	in->w[0] = this_cpu()->idle_ticks;
+	in->w[1] = now_ticks() - this_cpu()->idle_ticks;
+	in->w[2] = s->cpu_mask;
+	in->w[3] = s->lowest;
+	in->w[4] = s->highest;
+	in->w[5] = s->share_left[cpu];
+	return 0;
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/arch.h>
+#include <core/context.h>
+#include <core/cpu.h>
+#include <core/invoke.h>
+#include <core/ipc.h>
+#include <core/sched.h>
+#include <object/gate.h>
+#include <object/sc.h>
+#include <object/task.h>
+#include <object/thread.h>
+
+/* --- State ----------------------------------------------------------------------------------- */
+
+/* Threads that no CPU owns yet are configured under this lock. */
+static struct spinlock unplaced_lock;
+
+struct thread *thread_create(struct factory *f, const u64 name[2])
+{
+	struct thread *t = object_alloc(f, sizeof(*t), TAKT_THREAD);
+
+	if (!t)
+		return NULL;
+	memcpy(t->name, name, sizeof(t->name));
+	t->state = THREAD_STOPPED;
+	t->cpu = CPU_UNPLACED;
+	t->regs = &t->frame;
+	t->deadline = TAKT_NEVER;
+	t->timer.kind = TIMER_THREAD;
+	list_init(&t->wanters);
+	list_init(&t->want_link);
+	list_init(&t->parked);
+	object_born(&t->object);
+	return t;
+}
+
+unsigned thread_prio(const struct thread *t)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->thread == t && c->sc)
+		return c->sc->prio;
+	return t->sc[0] ? t->sc[0]->prio : 0;
+}
+
+/* --- Checks ---------------------------------------------------------------------------------- */
+
+static struct thread *self_thread(struct object *self)
+{
+	return container_of(self, struct thread, object);
+}
+
+/* An operation on a placed thread is done on its CPU. */
+#define ON_ITS_CPU(t)                                                                              \
+	do {                                                                                       \
+		unsigned cpu_ = (t)->cpu;                                                          \
+		if (cpu_ == CPU_UNPLACED)                                                          \
+			return TAKT_E_STATE;                                                       \
+		if (cpu_ != this_cpu()->id)                                                        \
+			return E_REMOTE(cpu_);                                                     \
+	} while (0)
+
+/* --- Set-up ---------------------------------------------------------------------------------- */
+
+static int make_machine(struct thread *t, struct factory *f)
+{
+	if (t->guest_task->kind != TAKT_TASK_VM || !t->guest_task->vgic)
+		return TAKT_E_STATE;
+	t->machine = machine_create(f, t);
+	return t->machine ? 0 : TAKT_E_NOMEM;
+}
+
+static int configure(struct thread *t, struct task *task, struct task *guest, const u64 *w)
+{
+	struct factory *f = kmem_owner(t);
+	void *utcb, *page = NULL;
+	int err = TAKT_E_NOMEM;
+
+	utcb = kmem_alloc_page(f);
+	if (!utcb)
+		return err;
+	if (w[1] != TAKT_THREAD_PLAIN && !(page = kmem_alloc_page(f)))
+		goto fail;
+	t->guest_task = guest;
+	t->page = page;
+	if (w[1] == TAKT_THREAD_MACHINE && (err = make_machine(t, f)))
+		goto fail;
+	if (page && (err = task_map_frame(task, w[2], page)))
+		goto fail;
+	err = task_map_frame(task, w[0], utcb);
+	if (err) /* a mapped state page stays: it is the task's until its end */
+		goto fail_utcb;
+	t->utcb = utcb;
+	t->kind = (u8)w[1];
+	t->task = task;
+	return 0;
+fail:
+	if (t->machine)
+		kmem_free(t->machine);
+	t->machine = NULL;
+	if (page)
+		kmem_free(page);
+fail_utcb:
+	t->page = NULL;
+	kmem_free(utcb);
+	return err;
+}
+
+int thread_op_configure(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+	struct task *task = container_of(in->cap[0], struct task, object);
+	struct task *guest = container_of(in->cap[1], struct task, object);
+	int err = TAKT_E_STATE;
+
+	(void)rights;
+	if (!(in->cap_right[0] & in->cap_right[1] & TAKT_R_TASK_MAP))
+		return TAKT_E_RIGHTS;
+	if (in->w[1] > TAKT_THREAD_MACHINE || task->kind != TAKT_TASK_NATIVE)
+		return TAKT_E_INVAL;
+	if (in->w[1] != TAKT_THREAD_MACHINE && guest->kind != TAKT_TASK_NATIVE)
+		return TAKT_E_INVAL;
+	spin_lock(&unplaced_lock);
+	if (!t->task && t->cpu == CPU_UNPLACED)
+		err = configure(t, task, guest, in->w);
+	spin_unlock(&unplaced_lock);
+	return err;
+}
+
+int thread_op_start(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+
+	(void)rights;
+	ON_ITS_CPU(t);
+	if (t->state != THREAD_STOPPED || !t->task)
+		return TAKT_E_STATE;
+	context_start(t, in->w[0], in->w[1], in->w[2]);
+	t->in_guest = false;
+	t->regs = &t->frame;
+	t->pending = 0;
+	t->state = THREAD_RUN;
+	if (t->sc[0])
+		sc_activate(t->sc[0]);
+	return 0;
+}
+
+int thread_op_stop(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+
+	(void)rights;
+	(void)in;
+	if (t->cpu == CPU_UNPLACED)
+		return 0;
+	ON_ITS_CPU(t);
+	if (t->state == THREAD_BLOCKED) /* its request is under way on another CPU */
+		return t == in->caller ? 0 : TAKT_E_AGAIN;
+	if (t->state == THREAD_STOPPED)
+		return 0;
+	ipc_detach(t);
+	t->state = THREAD_STOPPED;
+	for (unsigned i = 0; i < THREAD_SCS; i++)
+		if (t->sc[i])
+			sc_deactivate(t->sc[i]);
+	this_cpu()->resched = true;
+	return 0;
+}
+
+/* --- Scheduling contexts --------------------------------------------------------------------- */
+
+int thread_op_attach(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+	struct sc *sc = container_of(in->cap[0], struct sc, object);
+
+	(void)rights;
+	if (!(in->cap_right[0] & TAKT_R_SC_BIND))
+		return TAKT_E_RIGHTS;
+	ON_ITS_CPU(t);
+	if (sc->cpu != t->cpu)
+		return TAKT_E_CPU;
+	if (sc->state != SC_UNBOUND)
+		return TAKT_E_STATE;
+	for (unsigned i = 0; i < THREAD_SCS; i++) {
+		if (t->sc[i])
+			continue;
+		sc_bind(sc, t, i);
+		if (i == 0 && t->state == THREAD_RUN)
+			sc_activate(sc);
+		return 0;
+	}
+	return TAKT_E_QUOTA;
+}
+
+int thread_op_detach(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+	struct sc *sc = container_of(in->cap[0], struct sc, object);
+
+	(void)rights;
+	if (!(in->cap_right[0] & TAKT_R_SC_BIND))
+		return TAKT_E_RIGHTS;
+	ON_ITS_CPU(t);
+	if (sc->home != t)
+		return TAKT_E_STATE;
+	sc_release(sc);
+	return 0;
+}
+
+/* --- Gates ----------------------------------------------------------------------------------- */
+
+int thread_op_fault_gate(struct object *self, u64 rights, struct invocation *in)
+{
+	(void)rights;
+	if (!(in->cap_right[0] & TAKT_R_GATE_CALL))
+		return TAKT_E_RIGHTS;
+	self_thread(self)->fault_gate = weak_to(in->cap[0]);
+	return 0;
+}
+
+int thread_op_bind_gate(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+	struct gate *g = container_of(in->cap[0], struct gate, object);
+
+	(void)rights;
+	if (!(in->cap_right[0] & TAKT_R_GATE_BIND))
+		return TAKT_E_RIGHTS;
+	ON_ITS_CPU(t);
+	g->target[t->cpu] = weak_to(self);
+	return 0;
+}
+
+/* --- Registers ------------------------------------------------------------------------------- */
+
+static bool regs_accessible(const struct thread *t)
+{
+	return t->state == THREAD_STOPPED || t->faulted ||
+	       (t->kind == TAKT_THREAD_MACHINE && !t->in_guest);
+}
+
+static int access_reg(struct thread *t, u64 reg, u64 *value, bool write)
+{
+	u64 *p;
+
+	if (reg >= TAKT_REG_MPIDR)
+		return t->machine ? machine_reg(t, (unsigned)reg, value, write) : TAKT_E_RANGE;
+	if (reg < 31)
+		p = &t->frame.x[reg];
+	else if (reg == TAKT_REG_SP)
+		p = &t->frame.sp;
+	else if (reg == TAKT_REG_PC)
+		p = &t->frame.pc;
+	else if (reg == TAKT_REG_PSTATE)
+		p = &t->frame.pstate;
+	else
+		return TAKT_E_RANGE;
+	if (write)
+		*p = *value;
+	else
+		*value = *p;
+	return 0;
+}
+
+int thread_op_regs_read(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+	u64 first = in->w[0], count = in->w[1], value[TAKT_REG_WORDS];
+
+	(void)rights;
+	ON_ITS_CPU(t);
+	if (!regs_accessible(t))
+		return TAKT_E_STATE;
+	if (count > TAKT_REG_WORDS)
+		return TAKT_E_RANGE;
+	for (u64 i = 0; i < count; i++) {
+		int err = access_reg(t, first + i, &value[i], false);
+
+		if (err)
+			return err;
+	}
+	memcpy(in->w, value, count * sizeof(u64));
+	return 0;
+}
+
+int thread_op_regs_write(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+
+	(void)rights;
+	ON_ITS_CPU(t);
+	if (!regs_accessible(t))
+		return TAKT_E_STATE;
+	return access_reg(t, in->w[0], &in->w[1], true);
+}
+
+/* --- Virtual interrupts ---------------------------------------------------------------------- */
+
+#define MACHINE_ON_ITS_CPU(t)                                                                      \
+	do {                                                                                       \
+		if (!(t)->machine)                                                                 \
+			return TAKT_E_STATE;                                                       \
+		ON_ITS_CPU(t);                                                                     \
+	} while (0)
+
+static int intid_ok(u64 intid)
+{
+	return intid < 256 ? 0 : TAKT_E_RANGE;
+}
+
+int thread_op_virq_sync(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+	int err = intid_ok(in->w[0]);
+
+	(void)rights;
+	MACHINE_ON_ITS_CPU(t);
+	return err ? err : virq_sync(t, (u32)in->w[0]);
+}
+
+int thread_op_virq_set(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+	int err = intid_ok(in->w[0]);
+
+	(void)rights;
+	MACHINE_ON_ITS_CPU(t);
+	if (!err && in->w[1] > 2)
+		err = TAKT_E_INVAL;
+	return err ? err : virq_set(t, (u32)in->w[0], (unsigned)in->w[1]);
+}
+
+int thread_op_virq_query(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+	int err = intid_ok(in->w[0]);
+
+	(void)rights;
+	MACHINE_ON_ITS_CPU(t);
+	if (!err)
+		err = virq_query(t, (u32)in->w[0]);
+	if (err < 0)
+		return err;
+	in->w[0] = (u64)err;
+	return 0;
+}
+
+int thread_op_virq_sgi(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+
+	(void)rights;
+	MACHINE_ON_ITS_CPU(t);
+	if (in->w[1] > 15)
+		return TAKT_E_RANGE;
+	return virq_sgi(t, in->w[0], (u32)in->w[1], (u32)in->w[2]);
+}
+
+int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+
+	(void)rights;
+	(void)in;
+	MACHINE_ON_ITS_CPU(t);
+	if (!regs_accessible(t))
+		return TAKT_E_STATE;
+	machine_reset(t);
+	return 0;
+}

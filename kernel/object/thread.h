@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Thread: registers, UTCB, scheduling contexts, its place in chains of calls. May be a vCPU. */
+#ifndef OBJECT_THREAD_H
+#define OBJECT_THREAD_H
+
+#include <core/inbox.h>
+#include <core/list.h>
+#include <core/object.h>
+#include <core/timerq.h>
+#include <takt/invoke.h>
+#include <takt/vcpu.h>
+
+struct task;
+struct sc;
+struct machine;
+
+enum thread_state {
+	THREAD_STOPPED, /* not started, or stopped */
+	THREAD_RUN,	/* wants to execute */
+	THREAD_WAIT,	/* in wait: for a call or an irq */
+	THREAD_OPEN,	/* called `peer`, which took the call */
+	THREAD_WANT,	/* would call `peer`, which is busy; the call restarts */
+	THREAD_BLOCKED, /* an invocation on another CPU is under way */
+	THREAD_IDLE,	/* vCPU: guest sleeps */
+	THREAD_DEAD,
+};
+
+enum fault_verdict { FAULT_UNHANDLED, FAULT_RESUME, FAULT_STOP };
+
+#define THREAD_SCS 8
+#define CALL_DEPTH 8
+#define CPU_UNPLACED 0xff
+
+/* FP/SIMD registers of one context. */
+struct fpstate {
+	u64 v[64]; /* v0..v31 */
+	u32 fpsr, fpcr;
+	u64 owner_cpu; /* 1 + CPU whose registers hold it, 0: here in memory */
+};
+
+struct thread {
+	struct object object;
+	struct takt_frame frame; /* native registers, while not running */
+	u64 tpidr;		 /* TPIDR_EL0 */
+	struct takt_frame *regs; /* of the current context: `frame`, or the guest's in the page */
+
+	u8 state;
+	u8 cpu;	 /* placed on, or CPU_UNPLACED */
+	u8 kind; /* enum takt_thread_kind */
+	bool in_guest; /* vCPU: the guest context is the current one */
+	u8 depth;      /* calls above in its chain */
+	bool faulted;  /* its open call is a fault message */
+	u8 fault_verdict; /* enum fault_verdict: the answer to it */
+	bool remote_caller; /* `caller` lives on another CPU */
+	char name[16];
+
+	struct task *task;
+	struct takt_utcb *utcb; /* kernel address */
+
+	/* The edge of the call this thread makes, and who called it. */
+	struct thread *peer;
+	u64 peer_birth;
+	struct thread *caller;
+	u64 badge;    /* of the gate through which it calls */
+	u64 deadline; /* of the call or wait; TAKT_NEVER */
+	struct timer timer;
+	struct list wanters;	/* remote callers that found it busy */
+	struct list want_link;	/* in somebody's wanters */
+	struct list parked;	/* SCs whose chain's tip is this thread, blocked */
+	struct inbox_node node;
+	u8 invoke_prio; /* priority of the SC under which the remote invocation was sent */
+
+	struct sc *sc[THREAD_SCS]; /* attached; [0] is the base */
+	u64 pending;		   /* badges of irqs that arrived */
+	struct weak fault_gate;
+	u64 fault_syndrome, fault_address; /* while `faulted` */
+
+	/* vCPU. */
+	struct task *guest_task;
+	union {
+		void *page; /* kernel address of the state page */
+		struct takt_pv_page *pv;
+		struct takt_vcpu_page *vp;
+	};
+	struct machine *machine; /* machine vCPU */
+	u32 wait_mask;		 /* paravirtual: what it sleeps for */
+
+	struct fpstate fp;
+};
+_Static_assert(sizeof(struct thread) <= 2048, "size class");
+
+struct thread *thread_create(struct factory *f, const u64 name[2]) MUST_CHECK;
+
+/* Priority at which it competes now: of the running SC if it is current, else of its base. */
+unsigned thread_prio(const struct thread *t);
+
+/* It becomes THREAD_RUN: its parked SCs and its own become ready. On its CPU only. */
+void thread_wake(struct thread *t);
+
+/* Or badges into `pending`, and wake it if it waits. On its CPU only. */
+void thread_signal(struct thread *t, u64 badges);
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Protocol of root, the gate "root" of every compartment; the badge tells which one. */
+#ifndef TAKT_PROTO_ROOT_H
+#define TAKT_PROTO_ROOT_H
+
+#include <takt/sys.h>
+
+enum root_op {
+	ROOT_READY, /* the program serves from now on; a passive one gives its start-up SC back */
+};
+
+static inline TAKT_MUST_CHECK int root_ready(takt_slot root)
+{
+	struct takt_msg m = {.tag = TAKT_TAG(ROOT_READY, 0, 0)};
+
+	return takt_call(root, &m);
+}
+#endif

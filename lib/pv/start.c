@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Start and end of a paravirtual vCPU. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <takt/rt.h>
+
+#include "pv_internal.h"
+
+#define GUEST_STACK 0x4000
+#define UPCALL_STACK 0x4000
+
+struct takt_pv_page *pv_page;
+void *pv_tls;
+
+static struct rt_thread thread;
+static uint8_t guest_stack[GUEST_STACK] __attribute__((aligned(16)));
+static uint8_t upcall_stack[UPCALL_STACK] __attribute__((aligned(16)));
+
+/* The monitor: first function of the vCPU's thread. It does nothing but let the guest begin. */
+static void monitor(void *arg)
+{
+	struct pv_vcpu *v = arg;
+	struct takt_pv_page *page = pv_page;
+	struct takt_msg m = {0};
+
+	__asm__("mrs %0, tpidr_el0" : "=r"(pv_tls));
+	page->open = 0;
+	page->upcall_entry = (uint64_t)v->upcall;
+	page->upcall_sp = (uint64_t)(upcall_stack + UPCALL_STACK);
+	page->entry = (uint64_t)pv_monitor_entry;
+	page->entry_sp = (uint64_t)thread.sp;
+	page->guest = (struct takt_frame){
+		.x = {(uint64_t)pv_tls, (uint64_t)v->guest},
+		.sp = (uint64_t)(guest_stack + GUEST_STACK),
+		.pc = (uint64_t)pv_guest_entry,
+	};
+	printf("pv: the guest does not start: %s\n",
+	       rt_error(takt_invoke(TAKT_RESUME, 0, &m, TAKT_NEVER)));
+}
+
+/* The only exits that a guest of this library makes are its faults. */
+void pv_exited(uint64_t reason)
+{
+	const struct takt_pv_page *page = pv_page;
+
+	printf("%s: guest stopped: exit %" PRIu64 " at pc %#" PRIx64 " lr %#" PRIx64 " sp %#" PRIx64
+	       " syndrome %#" PRIx64 " address %#" PRIx64 "\n",
+	       thread.name, reason, page->guest.pc, page->guest.x[30], page->guest.sp, page->esr,
+	       page->far);
+	rt_exit(-1);
+}
+
+void pv_stop(void)
+{
+	(void)pv_mask();
+	for (;;)
+		(void)!takt_thread_stop(thread.slot);
+}
+
+/* The vCPU's scheduling context, see pv_start. */
+static int make_sc(struct pv_vcpu *v, takt_slot sc)
+{
+	uint64_t own[6];
+	uint64_t priority, budget_us, period_us;
+	takt_ticks budget, period;
+	int err = takt_sc_info(TAKT_SELF_SC, own);
+
+	if (err)
+		return err;
+	v->cpu = (unsigned)own[4];
+	priority = env_number("vcpu-priority", own[1]);
+	budget_us = env_number("vcpu-budget-us", 0);
+	period_us = env_number("vcpu-period-us", budget_us);
+	budget = budget_us ? takt_ns_to_ticks(budget_us * 1000) : own[2];
+	period = budget_us ? takt_ns_to_ticks(period_us * 1000) : own[3];
+	return takt_scheduler_create_sc(TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, (unsigned)priority,
+					budget, period, v->cpu, sc);
+}
+
+int pv_start(struct pv_vcpu *v)
+{
+	takt_slot sc = env_slot_alloc();
+	int err;
+
+	if (!sc)
+		return TAKT_E_QUOTA;
+	err = make_sc(v, sc);
+	if (err)
+		return err;
+	thread = (struct rt_thread){
+		.name = v->name,
+		.fn = monitor,
+		.arg = v,
+		.cpu = v->cpu,
+		.sc = sc,
+		.kind = TAKT_THREAD_PV,
+	};
+	err = rt_thread_make(&thread);
+	if (err)
+		return err;
+	v->slot = thread.slot;
+	pv_page = (struct takt_pv_page *)TAKT_VA_STATE((uint64_t)thread.number);
+	err = pv_log_init();
+	if (err)
+		return err;
+	return rt_thread_go(&thread);
+}
+
+int pv_timer(const struct pv_vcpu *v, unsigned virq, takt_ticks at, takt_ticks period)
+{
+	takt_slot irq = env_slot_alloc();
+	int err;
+
+	if (!irq)
+		return TAKT_E_QUOTA;
+	err = takt_create_irq(TAKT_SELF_FACTORY, irq);
+	if (err)
+		return err;
+	err = takt_irq_bind_vcpu(irq, v->slot, virq, 0);
+	if (err)
+		return err;
+	return takt_irq_timer(irq, at, period, NULL);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* The environment that root wrote, and the program's own capability slots. */
+#include <libfdt.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <takt/proto/root.h>
+
+#include "rt_internal.h"
+
+#define SLOT_WORDS (TAKT_SELF_SLOTS / 64)
+
+_Static_assert(TAKT_SELF_SLOTS % 64 == 0, "the bitmap has whole words");
+
+static _Atomic uint64_t slots_used[SLOT_WORDS]; /* those below TAKT_SELF_FREE are never given */
+
+const struct takt_env *env_get(void)
+{
+	const struct takt_env *env = rt_start_page;
+
+	return env && env->magic == TAKT_ENV_MAGIC ? env : NULL;
+}
+
+takt_slot env_cap(const char *name)
+{
+	const struct takt_env *env = env_get();
+
+	for (uint32_t i = 0; env && i < env->caps; i++)
+		if (!strncmp(env->cap[i].name, name, sizeof(env->cap[i].name)))
+			return env->cap[i].slot;
+	return 0;
+}
+
+static const void *property(const char *name, int *len)
+{
+	const struct takt_env *env = env_get();
+
+	if (!env || !env->fdt_offset)
+		return NULL;
+	return fdt_getprop((const char *)env + env->fdt_offset, 0, name, len);
+}
+
+const char *env_string(const char *name, const char *otherwise)
+{
+	int len;
+	const char *s = property(name, &len);
+
+	return s && len > 0 && memchr(s, 0, (size_t)len) ? s : otherwise;
+}
+
+uint64_t env_number(const char *name, uint64_t otherwise)
+{
+	int len;
+	const fdt32_t *cell = property(name, &len);
+
+	if (cell && len == 4)
+		return fdt32_ld(cell);
+	if (cell && len == 8)
+		return (uint64_t)fdt32_ld(cell) << 32 | fdt32_ld(cell + 1);
+	return otherwise;
+}
+
+/* Claims one slot; several threads may try. */
+static bool claim(takt_slot slot)
+{
+	uint64_t bit = 1ull << slot % 64;
+
+	return !(atomic_fetch_or(&slots_used[slot / 64], bit) & bit);
+}
+
+takt_slot env_slots_alloc(unsigned count)
+{
+	unsigned got = 0;
+
+	for (takt_slot slot = TAKT_SELF_FREE; slot < TAKT_SELF_SLOTS; slot++) {
+		if (claim(slot)) {
+			if (++got == count)
+				return slot - count + 1;
+			continue;
+		}
+		for (; got; got--)
+			env_slot_free(slot - got);
+	}
+	for (; got; got--)
+		env_slot_free(TAKT_SELF_SLOTS - got);
+	return 0;
+}
+
+takt_slot env_slot_alloc(void)
+{
+	return env_slots_alloc(1);
+}
+
+void env_slot_free(takt_slot slot)
+{
+	if (slot >= TAKT_SELF_FREE && slot < TAKT_SELF_SLOTS)
+		atomic_fetch_and(&slots_used[slot / 64], ~(1ull << slot % 64));
+}
+
+void rt_ready(void)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+	takt_slot root = env_cap("root");
+
+	if (root && !atomic_flag_test_and_set(&told))
+		(void)!root_ready(root);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+/*
+ * console: owns the UART and shares it among sessions.
+ *
+ *   device, irq    the PL011
+ *   session-names  names of the sessions, in the order of their numbers
+ *   interactive    name of the session that has the terminal at first
+ *
+ * A client holds a gate whose badge is its session. Each session has buffers of its own, so that
+ * nobody's flood takes another's room, and no call waits for the device. Ctrl-T and a digit gives
+ * the terminal to that session, Ctrl-T ? lists them, Ctrl-T Ctrl-T sends one Ctrl-T.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libfdt.h>
+
+#include <takt/proto/console.h>
+#include <takt/rt.h>
+#include <takt/server.h>
+
+#include "mux.h"
+#include "uart.h"
+
+#define IRQ_BADGE 1
+#define ESCAPE_PATIENCE_NS 20000000 /* for the rest of an escape sequence, see mux.h */
+
+struct console {
+	struct server server;
+	struct mux mux;
+	struct uart uart;
+	takt_slot irq;
+	takt_slot notify[MUX_SESSIONS]; /* irqs to trigger; 0: none yet */
+};
+
+static struct console console;
+
+/* Sends what there is to send, and takes care that held lines do not stay. */
+static void start_output(struct console *c)
+{
+	uart_start(&c->uart);
+	if (!c->mux.held)
+		c->server.deadline = 0;
+	else if (!c->server.deadline)
+		c->server.deadline = takt_now() + takt_ns_to_ticks(ESCAPE_PATIENCE_NS);
+}
+
+static int next_byte(void *self)
+{
+	struct console *c = self;
+
+	return mux_next(&c->mux);
+}
+
+static void input_byte(void *self, uint8_t byte)
+{
+	struct console *c = self;
+	int session = mux_input(&c->mux, byte);
+
+	/* An irq that is gone is its client's affair. */
+	if (session >= 0 && c->notify[session])
+		(void)!takt_irq_trigger(c->notify[session]);
+}
+
+static void on_irq(void *self, uint64_t badges)
+{
+	struct console *c = self;
+
+	if (!(badges & IRQ_BADGE))
+		return;
+	uart_irq(&c->uart);
+	start_output(c);
+	if (takt_irq_ack(c->irq))
+		fprintf(stderr, "console: its interrupt is gone\n");
+}
+
+static void on_timeout(void *self)
+{
+	struct console *c = self;
+
+	c->server.deadline = 0;
+	mux_break(&c->mux);
+	start_output(c);
+}
+
+/* Message words from 1 on: the first ones came in registers, the rest in the UTCB. */
+static uint64_t *word(struct takt_msg *m, unsigned n)
+{
+	return n < TAKT_REG_WORDS ? &m->w[n] : &takt_utcb()->words[n];
+}
+
+static int do_write(struct console *c, struct takt_msg *m)
+{
+	uint64_t words[CONSOLE_MAX / 8];
+	unsigned count;
+
+	if (TAKT_TAG_WORDS(m->tag) < 1)
+		return TAKT_E_MSG;
+	if (m->w[0] > CONSOLE_MAX)
+		return TAKT_E_RANGE;
+	count = (unsigned)(m->w[0] + 7) / 8;
+	if (TAKT_TAG_WORDS(m->tag) < 1 + count)
+		return TAKT_E_MSG;
+	for (unsigned i = 0; i < count; i++)
+		words[i] = *word(m, 1 + i);
+	m->w[0] = mux_write(&c->mux, (unsigned)m->badge, (const uint8_t *)words,
+			    (unsigned)m->w[0]);
+	start_output(c);
+	return server_words(m, 1);
+}
+
+static int do_read(struct console *c, struct takt_msg *m)
+{
+	uint64_t words[CONSOLE_MAX / 8] = {0};
+	unsigned count;
+
+	if (TAKT_TAG_WORDS(m->tag) < 1)
+		return TAKT_E_MSG;
+	m->w[0] = mux_read(&c->mux, (unsigned)m->badge, (uint8_t *)words,
+			   m->w[0] < CONSOLE_MAX ? (unsigned)m->w[0] : CONSOLE_MAX);
+	count = (unsigned)(m->w[0] + 7) / 8;
+	for (unsigned i = 0; i < count; i++)
+		*word(m, 1 + i) = words[i];
+	return server_words(m, 1 + count);
+}
+
+/*
+ * The capability must be an irq: triggering anything else could be a call to a server of the
+ * client's, which might never answer. A session keeps one slot for good, so that asking again and
+ * again uses none up.
+ */
+static int do_notify(struct console *c, struct takt_msg *m)
+{
+	takt_slot window = c->server.window, *slot = &c->notify[m->badge];
+	enum takt_type type;
+	uint64_t rights;
+	int err;
+
+	if (TAKT_TAG_CAPS(m->tag) < 1)
+		return TAKT_E_MSG;
+	err = takt_task_cap_inspect(TAKT_SELF_TASK, window, &type, &rights);
+	if (err)
+		return err;
+	if (type != TAKT_IRQ)
+		return TAKT_E_TYPE;
+	if (!(rights & TAKT_R_IRQ_TRIGGER))
+		return TAKT_E_RIGHTS;
+	if (!*slot)
+		*slot = env_slot_alloc();
+	if (!*slot)
+		return TAKT_E_QUOTA;
+	err = takt_task_cap_delete(TAKT_SELF_TASK, *slot, 1);
+	if (!err)
+		err = takt_task_cap_copy(TAKT_SELF_TASK, window, *slot, TAKT_R_ALL);
+	return err;
+}
+
+static int handle(void *self, struct takt_msg *m)
+{
+	struct console *c = self;
+
+	if (m->badge >= c->mux.count)
+		return TAKT_E_RANGE;
+	switch (TAKT_TAG_LABEL(m->tag)) {
+	case CONSOLE_WRITE:
+		return do_write(c, m);
+	case CONSOLE_READ:
+		return do_read(c, m);
+	case CONSOLE_NOTIFY:
+		return do_notify(c, m);
+	default:
+		return TAKT_E_OP;
+	}
+}
+
+static void add_sessions(struct mux *m)
+{
+	const struct takt_env *env = env_get();
+	const char *interactive = env_string("interactive", "");
+	const void *fdt = (const char *)env + env->fdt_offset;
+	int count = env->fdt_offset ? fdt_stringlist_count(fdt, 0, "session-names") : 0;
+
+	for (int i = 0; i < count; i++) {
+		const char *name = fdt_stringlist_get(fdt, 0, "session-names", i, NULL);
+
+		if (!mux_add(m, name))
+			break;
+		if (!strcmp(name, interactive))
+			m->interactive = (unsigned)i;
+	}
+	if (count <= 0)
+		(void)mux_add(m, "root");
+}
+
+int main(void)
+{
+	struct console *c = &console;
+	int err;
+
+	c->server = (struct server){
+		.handle = handle,
+		.irq = on_irq,
+		.timeout = on_timeout,
+		.self = c,
+		.window = server_window(),
+	};
+	c->uart = (struct uart){.next = next_byte, .input = input_byte, .self = c};
+	c->irq = env_cap("irq");
+	c->uart.registers = rt_map_device(env_cap("device"), 0);
+	if (!c->uart.registers) {
+		printf("console: no registers to map: capability \"device\" is missing or unfit\n");
+		return EXIT_FAILURE;
+	}
+	add_sessions(&c->mux);
+	err = takt_irq_bind_thread(c->irq, TAKT_SELF_THREAD, IRQ_BADGE);
+	if (err) {
+		printf("console: cannot bind its interrupt: %s\n", rt_error(err));
+		return EXIT_FAILURE;
+	}
+	/* From here on the device is ours alone. Without a log capability somebody else says so. */
+	(void)!takt_log_off(TAKT_SELF_LOG);
+	uart_init(&c->uart);
+	server_run(&c->server);
+}

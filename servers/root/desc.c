@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* What a node of the system description says. docs/system-description.md lists the properties. */
+#include <libfdt.h>
+#include <string.h>
+#include <takt/layout.h>
+
+#include "root.h"
+
+#define DEFAULT_MEMORY 0x20000
+#define DEFAULT_KERNEL_MEMORY 0x40000
+#define LEAST_KERNEL_MEMORY 0x10000
+#define DEFAULT_STACK 0x4000
+#define DEFAULT_BUDGET_US 1000
+#define DEFAULT_PERIOD_US 10000
+#define HIGHEST_PRIORITY (TAKT_PRIORITIES - 2) /* above is root */
+#define LEAST_PERIOD_US 10
+#define GREATEST_PERIOD_US 1000000000
+#define MAX_SIZE (1ull << 40)
+
+/* A number of one or two cells within [least, most]; absent: unchanged. */
+static int get_number(const struct desc *d, const char *property, uint64_t least, uint64_t most,
+		      uint64_t *value)
+{
+	int len;
+	const fdt32_t *cell = fdt_getprop(system_fdt, d->node, property, &len);
+	uint64_t n;
+
+	if (!cell)
+		return 0;
+	if (len != 4 && len != 8)
+		return complain(d->name, property, "is not a number of one or two cells");
+	n = fdt32_ld(cell);
+	if (len == 8)
+		n = n << 32 | fdt32_ld(cell + 1);
+	if (n < least || n > most)
+		return complain(d->name, property, "%llu is not in %llu..%llu",
+				(unsigned long long)n, (unsigned long long)least,
+				(unsigned long long)most);
+	*value = n;
+	return 0;
+}
+
+static int get_unsigned(const struct desc *d, const char *property, unsigned least, unsigned most,
+			unsigned *value)
+{
+	uint64_t n = *value;
+	int err = get_number(d, property, least, most, &n);
+
+	*value = (unsigned)n;
+	return err;
+}
+
+static bool has(const struct desc *d, const char *property)
+{
+	return fdt_getprop(system_fdt, d->node, property, NULL);
+}
+
+static int parse_memory(struct desc *d)
+{
+	int err;
+
+	d->memory = DEFAULT_MEMORY;
+	d->kernel_memory = DEFAULT_KERNEL_MEMORY;
+	d->stack = DEFAULT_STACK;
+	err = get_number(d, "memory", 0, MAX_SIZE, &d->memory);
+	if (!err)
+		err = get_number(d, "kernel-memory", LEAST_KERNEL_MEMORY, MAX_SIZE,
+				 &d->kernel_memory);
+	if (!err)
+		err = get_number(d, "stack", TAKT_PAGE_SIZE, TAKT_STACK_MAX_SIZE, &d->stack);
+	if (!err)
+		err = get_number(d, "ram", TAKT_PAGE_SIZE, MAX_SIZE, &d->ram);
+	d->stack = (d->stack + TAKT_PAGE_SIZE - 1) & ~(uint64_t)(TAKT_PAGE_SIZE - 1);
+	return err;
+}
+
+/* "cpus": a list of CPU numbers; only `cpu` if absent. */
+static int parse_cpus(struct desc *d)
+{
+	unsigned most = bootinfo()->cpus - 1;
+	int len, err = get_unsigned(d, "cpu", 0, most, &d->cpu);
+	const fdt32_t *cell = fdt_getprop(system_fdt, d->node, "cpus", &len);
+
+	if (err)
+		return err;
+	d->cpus = 1ull << d->cpu;
+	for (int i = 0; cell && i < len / 4; i++) {
+		if (fdt32_ld(cell + i) > most)
+			return complain(d->name, "cpus", "CPU %u is not in 0..%u",
+					fdt32_ld(cell + i), most);
+		d->cpus |= 1ull << fdt32_ld(cell + i);
+	}
+	return 0;
+}
+
+/* A budget that is its period is a round-robin slice and reserves nothing. */
+static unsigned per_mille(uint64_t budget, uint64_t period)
+{
+	if (budget == period)
+		return 0;
+	return (unsigned)((budget * 1000 + period - 1) / period);
+}
+
+/* A budget and its period, from the properties of these names. */
+static int parse_budget(struct desc *d, const char *budget_name, const char *period_name,
+			uint64_t *budget, uint64_t *period)
+{
+	int err = get_number(d, period_name, LEAST_PERIOD_US, GREATEST_PERIOD_US, period);
+
+	if (!err && *budget > *period)
+		*budget = *period;
+	return err ? err : get_number(d, budget_name, 1, *period, budget);
+}
+
+/* "priorities": the range for the scheduling contexts that the program makes. */
+static int parse_range(struct desc *d)
+{
+	int len;
+	const fdt32_t *range = fdt_getprop(system_fdt, d->node, "priorities", &len);
+	unsigned lowest, highest;
+
+	if (!range)
+		return 0;
+	if (len != 8)
+		return complain(d->name, "priorities", "is not <least greatest>");
+	lowest = fdt32_ld(range);
+	highest = fdt32_ld(range + 1);
+	if (lowest > d->lowest || highest < d->highest || highest > HIGHEST_PRIORITY)
+		return complain(d->name, "priorities", "%u..%u does not hold %u..%u, or exceeds %u",
+				lowest, highest, d->lowest, d->highest, HIGHEST_PRIORITY);
+	d->lowest = lowest;
+	d->highest = highest;
+	return 0;
+}
+
+/*
+ * Priority, budget and period of the first thread, and those of the vCPUs that the program makes
+ * itself (vcpu-*). Unless the description says otherwise, the compartment may make contexts for
+ * just these.
+ */
+static int parse_time(struct desc *d)
+{
+	uint64_t budget, period;
+	unsigned vcpu, vcpus = d->vm ? 1 : 0;
+	int err;
+
+	d->budget_us = DEFAULT_BUDGET_US;
+	d->period_us = DEFAULT_PERIOD_US;
+	err = get_unsigned(d, "priority", 0, HIGHEST_PRIORITY, &d->priority);
+	if (!err)
+		err = parse_budget(d, "budget-us", "period-us", &d->budget_us, &d->period_us);
+	vcpu = d->priority;
+	budget = d->budget_us;
+	period = d->period_us;
+	if (!err)
+		err = get_unsigned(d, "vcpu-priority", 0, HIGHEST_PRIORITY, &vcpu);
+	if (!err)
+		err = parse_budget(d, "vcpu-budget-us", "vcpu-period-us", &budget, &period);
+	if (!err)
+		err = get_unsigned(d, "vcpus", 0, TAKT_MAX_CPUS, &vcpus);
+	if (err)
+		return err;
+	if (!vcpus && has(d, "vcpu-priority"))
+		vcpus = 1;
+	d->lowest = vcpu < d->priority ? vcpu : d->priority;
+	d->highest = vcpu > d->priority ? vcpu : d->priority;
+	d->share = per_mille(d->budget_us, d->period_us) + vcpus * per_mille(budget, period);
+	if (d->share > 1000)
+		d->share = 1000;
+	err = parse_range(d);
+	return err ? err : get_unsigned(d, "share", 0, 1000, &d->share);
+}
+
+static int parse_kind(struct desc *d)
+{
+	const char *vcpu = fdt_getprop(system_fdt, d->node, "vcpu", NULL);
+
+	d->passive = has(d, "passive");
+	d->threads_per_cpu = has(d, "threads-per-cpu");
+	if (vcpu && strcmp(vcpu, "paravirtual"))
+		return complain(d->name, "vcpu", "'%s' is not 'paravirtual'", vcpu);
+	d->kind = vcpu ? TAKT_THREAD_PV : TAKT_THREAD_PLAIN;
+	if (d->vm && !d->ram)
+		return complain(d->name, "ram", "a virtual machine needs some");
+	return 0;
+}
+
+int desc_parse(int node, struct desc *d)
+{
+	int len, err;
+
+	*d = (struct desc){.node = node, .name = fdt_get_name(system_fdt, node, NULL)};
+	d->vm = !fdt_node_check_compatible(system_fdt, node, "takt,vm");
+	d->program = fdt_getprop(system_fdt, node, "program", &len);
+	if (!d->program || !len || d->program[len - 1])
+		return complain(d->name, "program", "is missing, or no string");
+	err = parse_memory(d);
+	if (!err)
+		err = parse_cpus(d);
+	if (!err)
+		err = parse_time(d);
+	if (!err)
+		err = parse_kind(d);
+	return err;
+}

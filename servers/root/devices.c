@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* What a compartment gets of the board: devices, as `device = "/pl061@9030000"` names them by
+ * their path in the board's device tree, and what a virtual machine needs. */
+#include <libfdt.h>
+#include <string.h>
+
+#include "root.h"
+
+#define INTERRUPT_CELLS 3 /* of a GIC: type, number, flags */
+#define TYPE_SPI 0
+#define TYPE_PPI 1
+#define FIRST_SPI 32
+#define FIRST_PPI 16
+#define FLAGS_EDGE 3 /* rising or falling; else it is a level */
+#define GICV_SIZE 0x2000
+
+#define DEVICE_RIGHTS (TAKT_R_MEM_READ | TAKT_R_MEM_WRITE | TAKT_R_MEM_DERIVE)
+
+static uint64_t read_cells(const fdt32_t *cell, int n)
+{
+	uint64_t value = 0;
+
+	while (n--)
+		value = value << 32 | fdt32_ld(cell++);
+	return value;
+}
+
+/* Whether addresses of the node's bus are the CPU's: every bus above has an empty "ranges". */
+static bool on_cpu_bus(int node)
+{
+	int parent = fdt_parent_offset(board_fdt, node);
+
+	while (parent > 0) {
+		int len;
+
+		if (!fdt_getprop(board_fdt, parent, "ranges", &len) || len)
+			return false;
+		parent = fdt_parent_offset(board_fdt, parent);
+	}
+	return parent == 0;
+}
+
+static int give_registers(struct compartment *c, const char *path, int node, unsigned *count)
+{
+	int parent = fdt_parent_offset(board_fdt, node);
+	int address = fdt_address_cells(board_fdt, parent);
+	int size = fdt_size_cells(board_fdt, parent);
+	int len;
+	const fdt32_t *reg = fdt_getprop(board_fdt, node, "reg", &len);
+
+	if (!reg || address < 1 || address > 2 || size < 1 || size > 2 || !on_cpu_bus(node))
+		return complain(c->desc.name, "device", "%s has no registers", path);
+	for (int n = len / 4; n >= address + size; n -= address + size, reg += address + size) {
+		uint64_t base = read_cells(reg, address), bytes = read_cells(reg + address, size);
+		char name[NAME_SIZE];
+		takt_slot slot;
+		int err;
+
+		if (base % TAKT_PAGE_SIZE)
+			return complain(c->desc.name, "device",
+					"the registers of %s share a page with others", path);
+		bytes = (bytes + TAKT_PAGE_SIZE - 1) & ~(uint64_t)(TAKT_PAGE_SIZE - 1);
+		err = checked(c->desc.name, path, device_derive(base, bytes, &slot));
+		if (err)
+			return err;
+		numbered_name(name, "device", (*count)++);
+		err = compartment_give(c, name, slot, DEVICE_RIGHTS);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Cells per interrupt of the controller that the node's interrupts go to. */
+static int interrupt_cells(int node)
+{
+	for (; node >= 0; node = fdt_parent_offset(board_fdt, node)) {
+		int len;
+		const fdt32_t *p = fdt_getprop(board_fdt, node, "interrupt-parent", &len);
+
+		if (p && len == 4) {
+			int controller = fdt_node_offset_by_phandle(board_fdt, fdt32_ld(p));
+
+			p = fdt_getprop(board_fdt, controller, "#interrupt-cells", &len);
+			return p && len == 4 ? (int)fdt32_ld(p) : 0;
+		}
+	}
+	return 0;
+}
+
+static int give_interrupts(struct compartment *c, const char *path, int node, unsigned *count)
+{
+	int len;
+	const fdt32_t *cell = fdt_getprop(board_fdt, node, "interrupts", &len);
+
+	if (!cell)
+		return 0;
+	if (interrupt_cells(node) != INTERRUPT_CELLS)
+		return complain(c->desc.name, "device",
+				"the interrupts of %s do not go to the CPUs' controller", path);
+	for (; len >= INTERRUPT_CELLS * 4; len -= INTERRUPT_CELLS * 4, cell += INTERRUPT_CELLS) {
+		uint32_t type = fdt32_ld(cell), number = fdt32_ld(cell + 1);
+		uint32_t intid = number + (type == TYPE_SPI ? FIRST_SPI : FIRST_PPI);
+		takt_slot slot = slot_alloc();
+		char name[NAME_SIZE];
+		int err;
+
+		if (type > TYPE_PPI || !slot)
+			return complain(c->desc.name, "device", "%s: interrupt type %u", path,
+					type);
+		err = takt_intc_get(TAKT_ROOT_INTC, c->factory, intid,
+				    (fdt32_ld(cell + 2) & FLAGS_EDGE) != 0, slot);
+		if (checked(c->desc.name, path, err))
+			return err;
+		numbered_name(name, "irq", (*count)++);
+		err = compartment_give(c, name, slot, TAKT_R_ALL);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int devices_give(struct compartment *c)
+{
+	int n = fdt_stringlist_count(system_fdt, c->desc.node, "device");
+	unsigned registers = 0, interrupts = 0;
+
+	for (int i = 0; i < n; i++) {
+		const char *path =
+			fdt_stringlist_get(system_fdt, c->desc.node, "device", i, NULL);
+		int err, node = path ? fdt_path_offset(board_fdt, path) : -FDT_ERR_BADPATH;
+
+		if (node < 0)
+			return complain(c->desc.name, "device", "no %s in the board's tree: %s",
+					path ? path : "(path)", fdt_strerror(node));
+		err = give_registers(c, path, node, &registers);
+		if (!err)
+			err = give_interrupts(c, path, node, &interrupts);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* GICv2's virtual CPU interface. All machines use the same registers: the kernel switches what is
+ * behind them. So there is one extent for all. */
+static int give_gicv(struct compartment *c)
+{
+	static takt_slot gicv;
+	int err;
+
+	if (!bootinfo()->gicv_base)
+		return 0;
+	if (!gicv) {
+		takt_slot slot;
+
+		err = device_derive(bootinfo()->gicv_base, GICV_SIZE, &slot);
+		if (err)
+			return checked(c->desc.name, "the interrupt controller's GICV", err);
+		gicv = slot;
+	}
+	return compartment_give(c, "gicv", gicv, TAKT_R_MEM_READ | TAKT_R_MEM_WRITE);
+}
+
+int machine_give(struct compartment *c)
+{
+	int err = 0;
+
+	if (c->desc.vm || fdt_getprop(system_fdt, c->desc.node, "archive", NULL))
+		err = compartment_give(c, "archive", TAKT_ROOT_ARCHIVE, TAKT_R_MEM_READ);
+	if (!err && c->desc.ram) {
+		takt_slot ram;
+
+		err = checked(c->desc.name, "ram", ram_alloc(c->desc.ram, TAKT_R_ALL, &ram));
+		if (!err)
+			err = compartment_give(c, "ram", ram, TAKT_R_ALL);
+	}
+	if (!err && c->desc.vm)
+		err = give_gicv(c);
+	return err;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Capabilities that one node gets from another: `led-gpios = <&gpio 2>, <&gpio 3>`.
+ *
+ * What is a route shows in the property's name; the node that its phandle names says with a #cells
+ * property how many cells follow. They become the badge of a gate of its own, so that a server can
+ * tell who calls for what, and nobody can ask for something else.
+ */
+#include <libfdt.h>
+#include <string.h>
+
+#include "root.h"
+
+/* The last part of a property's name, and the #cells property that goes with it. */
+static const struct {
+	const char *name, *cells;
+} kinds[] = {
+	{"gpios", "#gpio-cells"},
+	{"console", "#session-cells"},
+	{"gates", "#gate-cells"},
+};
+
+static const char *cells_property(const char *property)
+{
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t all = strlen(property), part = strlen(kinds[i].name);
+
+		if (!strcmp(property, kinds[i].name) ||
+		    (all > part && property[all - part - 1] == '-' &&
+		     !strcmp(property + all - part, kinds[i].name)))
+			return kinds[i].cells;
+	}
+	return NULL;
+}
+
+static struct compartment *find_server(uint32_t phandle)
+{
+	int node = fdt_node_offset_by_phandle(system_fdt, phandle);
+
+	for (unsigned i = 0; node >= 0 && i < compartment_count; i++)
+		if (compartments[i].desc.node == node)
+			return &compartments[i];
+	return NULL;
+}
+
+/* One <&server cells...> of the property; returns the number of cells it takes, or an error. */
+static int parse_one(const char *node, const char *property, const char *cells_name,
+		     const fdt32_t *cell, int left, struct route *r)
+{
+	const fdt32_t *cells;
+	uint32_t n;
+	int len;
+
+	r->server = find_server(fdt32_ld(cell));
+	if (!r->server)
+		return complain(node, property, "does not point to a program");
+	cells = fdt_getprop(system_fdt, r->server->desc.node, cells_name, &len);
+	if (!cells || len != 4)
+		return complain(node, property, "'%s' has no %s", r->server->desc.name,
+				cells_name);
+	n = fdt32_ld(cells);
+	if (n > 2 || (int)n > left - 1)
+		return complain(node, property, "'%s' wants %u cells (of at most 2), not %d",
+				r->server->desc.name, n, left - 1);
+	r->badge = 0;
+	for (uint32_t i = 0; i < n; i++)
+		r->badge = r->badge << 32 | fdt32_ld(cell + 1 + i);
+	return (int)n + 1;
+}
+
+static int parse_property(const char *node, const char *property, const fdt32_t *cell, int len,
+			  struct route *route, unsigned *count)
+{
+	const char *cells_name = cells_property(property);
+	int left = len / 4;
+
+	if (!cells_name || property[0] == '#')
+		return 0;
+	if (len % 4 || !left)
+		return complain(node, property, "is not a list of cells");
+	for (unsigned n = 0; left; n++) {
+		int used;
+
+		if (*count == MAX_ROUTES)
+			return complain(node, property, "more than %d routes", MAX_ROUTES);
+		used = parse_one(node, property, cells_name, cell, left, &route[*count]);
+		if (used < 0)
+			return used;
+		numbered_name(route[*count].name, property, n);
+		++*count;
+		cell += used;
+		left -= used;
+	}
+	return 0;
+}
+
+int routes_parse(int node, const char *name, struct route *route, unsigned *count)
+{
+	int at;
+
+	*count = 0;
+	fdt_for_each_property_offset(at, system_fdt, node) {
+		const char *property;
+		int len, err;
+		const void *value = fdt_getprop_by_offset(system_fdt, at, &property, &len);
+
+		if (!value)
+			return complain(name, NULL, "%s", fdt_strerror(len));
+		err = parse_property(name, property, value, len, route, count);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int route_open(const char *node, const struct route *r, takt_slot factory, takt_slot *gate)
+{
+	int err;
+
+	if (r->server->state != RUNNING)
+		return complain(node, r->name, "'%s' does not run", r->server->desc.name);
+	*gate = slot_alloc();
+	err = *gate ? takt_create_gate(factory, r->badge, *gate) : TAKT_E_QUOTA;
+	for (unsigned i = 0; !err && i < r->server->threads; i++)
+		err = takt_thread_bind_gate(r->server->thread[i], *gate);
+	return checked(node, r->name, err);
+}
+
+int routes_give(struct compartment *c)
+{
+	for (unsigned i = 0; i < c->routes; i++) {
+		takt_slot gate;
+		int err = route_open(c->desc.name, &c->route[i], c->factory, &gate);
+
+		if (!err)
+			err = compartment_give(c, c->route[i].name, gate,
+					       TAKT_R_GATE_CALL | TAKT_R_GATE_TRANSFER);
+		if (err)
+			return err;
+	}
+	return 0;
+}

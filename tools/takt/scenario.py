@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""What system tests do with a machine: talk to the Linux guest's shell, watch LEDs."""
+
+import pexpect
+
+from takt.tap import Failure, check
+
+BOOT_TIMEOUT = 120
+PROMPT = "linux# "
+
+
+def expect(serial, what, timeout, otherwise):
+    """Waits for `what` on the serial line; else fails, with its last words."""
+    if serial.expect([what, pexpect.EOF, pexpect.TIMEOUT], timeout=timeout):
+        tail = (serial.before or b"").decode(errors="replace")[-1500:]
+        raise Failure(f"{otherwise}; the serial line's last words:\n# "
+                      + tail.replace("\r", "").replace("\n", "\n# "))
+
+
+def boot(serial):
+    expect(serial, "takt-linux: ready", BOOT_TIMEOUT, "Linux did not get ready")
+    expect(serial, PROMPT, 20, "Linux is ready, but no shell prompt came")
+
+
+def answer(serial):
+    serial.sendline("echo $((6*7))")
+    expect(serial, r"\r?\n42\r", 20, "Linux's shell did not answer 6*7")
+    expect(serial, PROMPT, 20, "no new prompt from Linux's shell")
+
+
+def crash(serial):
+    serial.sendline("echo c > /proc/sysrq-trigger")
+    expect(serial, "end Kernel panic", 30, "Linux did not crash when asked to")
+
+
+def blinks(leds, led, count, timeout, since, name):
+    """`count` changes of an LED from the since-th of all on, each to the other state."""
+    if not leds.wait(lambda: len(leds.of(led, since)) >= count, timeout):
+        raise Failure(f"LED {led} ({name}) changed {len(leds.of(led, since))} times in "
+                      f"{timeout} s, expected {count}")
+    edges = leds.of(led, since)
+    for before, after in zip(edges, edges[1:]):
+        check(before.state != after.state, f"LED {led} ({name}): twice the same state")

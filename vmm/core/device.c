@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The registry of device types, the machine's bus, and hypercalls. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "log.h"
+
+/* The linker names the ends of a section whose name is an identifier. */
+extern const struct device_type __start_vmm_device_types[], __stop_vmm_device_types[];
+
+#define SMCCC_NOT_SUPPORTED ((uint64_t)-1)
+
+static const struct device_type *find_type(const char *compatible)
+{
+	for (const struct device_type *t = __start_vmm_device_types; t < __stop_vmm_device_types;
+	     t++)
+		if (!strcmp(t->compatible, compatible))
+			return t;
+	return NULL;
+}
+
+int device_create(struct machine *m, const char *compatible, uint64_t base, uint64_t size,
+		  uint32_t irq)
+{
+	const struct device_type *type = find_type(compatible);
+	struct device *dev;
+	int err;
+
+	if (!type || m->devices == GUEST_MAX_DEVICES) {
+		vmm_log("%s: no such device, or too many", compatible);
+		return TAKT_E_INVAL;
+	}
+	dev = calloc(1, sizeof(*dev));
+	if (!dev)
+		return TAKT_E_NOMEM;
+	*dev = (struct device){.type = type,
+			       .machine = m,
+			       .base = base,
+			       .size = size,
+			       .irq = irq,
+			       .index = m->devices};
+	err = type->create(dev);
+	if (err) {
+		vmm_log("%s: %s", compatible, rt_error(err));
+		free(dev);
+		return err;
+	}
+	m->device[m->devices++] = dev;
+	return 0;
+}
+
+static int make_irq(takt_slot thread, uint64_t badge)
+{
+	takt_slot irq = env_slot_alloc();
+	int err;
+
+	if (!irq)
+		return TAKT_E_QUOTA;
+	/* Where this fails there is no machine: the program ends, and with it what it made. */
+	err = takt_create_irq(TAKT_SELF_FACTORY, irq);
+	if (!err)
+		err = takt_irq_bind_thread(irq, thread, badge);
+	return err ? err : (int)irq;
+}
+
+int device_event(struct device *dev)
+{
+	return make_irq(dev->machine->vcpu[0].self, DEVICE_BADGE(dev));
+}
+
+int device_work(struct device *dev)
+{
+	return make_irq(TAKT_SELF_THREAD, DEVICE_BADGE(dev));
+}
+
+int machine_irq(takt_slot thread)
+{
+	return make_irq(thread, 1);
+}
+
+bool mmio_access(struct machine *m, uint64_t address, struct mmio *io)
+{
+	unsigned i = m->hit;
+
+	for (unsigned tried = 0; tried < m->devices; tried++) {
+		struct device *dev = m->device[i];
+
+		io->offset = address - dev->base;
+		if (io->offset < dev->size && dev->type->access) {
+			m->hit = i;
+			if (io->offset & (io->size - 1))
+				return false;
+			return dev->type->access(dev, io);
+		}
+		i = i + 1 < m->devices ? i + 1 : 0;
+	}
+	return false;
+}
+
+void hypercall(struct vcpu *v)
+{
+	struct machine *m = v->machine;
+
+	for (unsigned i = 0; i < m->devices; i++) {
+		const struct device_type *t = m->device[i]->type;
+
+		if (t->hypercall && t->hypercall(m->device[i], v))
+			return;
+	}
+	v->page->guest.x[0] = SMCCC_NOT_SUPPORTED;
+}

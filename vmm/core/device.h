@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Devices of the guest's machine: one file each in dev/, which registers a type by what a device
+ * tree calls `compatible`. The board (board.c) says which devices there are, and where.
+ */
+#ifndef VMM_DEVICE_H
+#define VMM_DEVICE_H
+
+#include "machine.h"
+#include "tree.h"
+
+struct device;
+
+/* One access of the guest. `value` holds what is written or takes what is read. */
+struct mmio {
+	struct vcpu *vcpu;
+	uint64_t offset; /* within the device, aligned to size */
+	uint64_t value;
+	unsigned size; /* 1, 2, 4 or 8 bytes */
+	bool write;
+};
+
+struct device_type {
+	const char *compatible;
+	/* Makes the device's state (dev->state). Once. */
+	int (*create)(struct device *dev);
+	/* To the state after power-on. No vCPU runs; vcpu_irq is not available. */
+	void (*reset)(struct device *dev);
+	/* Any of the following may be null. False from `access`: an external abort. */
+	bool (*access)(struct device *dev, struct mmio *io);
+	/* A call by HVC or SMC; false: not mine. */
+	bool (*hypercall)(struct device *dev, struct vcpu *v);
+	/* On vCPU 0's thread, after device_event was triggered. */
+	void (*event)(struct device *dev, struct vcpu *v);
+	/* On the first thread, after device_work was triggered. */
+	void (*work)(struct device *dev);
+	/* Adds the device's node. */
+	void (*tree)(struct device *dev, struct tree *tree);
+};
+
+struct device {
+	const struct device_type *type;
+	struct machine *machine;
+	uint64_t base, size;
+	uint32_t irq; /* 0: none */
+	unsigned index;
+	void *state;
+	bool line; /* the interrupt's level as the vCPU was told */
+};
+
+#define DEVICE_TYPE(name)                                                                          \
+	static const struct device_type name                                                       \
+		__attribute__((used, aligned(8), section("vmm_device_types")))
+
+/* Makes all devices of the board. */
+TAKT_MUST_CHECK int board_create(struct machine *m);
+
+/* Makes a device of the type registered for `compatible`. */
+TAKT_MUST_CHECK int device_create(struct machine *m, const char *compatible, uint64_t base,
+				  uint64_t size, uint32_t irq);
+
+/* An irq whose trigger has the type's `event` (on vCPU 0) or `work` called. Slot or an error. */
+TAKT_MUST_CHECK int device_event(struct device *dev);
+TAKT_MUST_CHECK int device_work(struct device *dev);
+
+/* The device's interrupt line, level-sensitive. On a vCPU's thread. */
+static inline void device_line(struct device *dev, struct vcpu *v, bool high)
+{
+	if (dev->line == high)
+		return;
+	dev->line = high;
+	vcpu_irq(v, dev->irq, high ? TAKT_VIRQ_HIGH : TAKT_VIRQ_LOW);
+}
+
+/* One access of the guest; false: nothing is there, or the device refuses. */
+bool mmio_access(struct machine *m, uint64_t address, struct mmio *io);
+
+/* A call of the guest's that no device knows returns "not supported". */
+void hypercall(struct vcpu *v);
+
+/* Events are badges: bit 0 is the vCPU's kick or the machine's control irq, the others devices. */
+#define DEVICE_BADGE(dev) (2ull << (dev)->index)
+
+/* PrimeCell identification, the last eight words of an AMBA device's page. */
+static inline uint32_t primecell_id(uint32_t peripheral, uint64_t offset)
+{
+	uint32_t id = offset >= 0xff0 ? 0xb105f00d : peripheral;
+
+	return id >> (offset & 0xc) * 2 & 0xff;
+}
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine that a vmm process shows to its guest, and the threads that make it.
+ *
+ * Each vCPU is a thread of its own; its monitor context runs the exit loop (vcpu.c) and the device
+ * models. The process's first thread loads the guest, then serves what may take longer: back ends
+ * with their rings, restart. A vCPU's path never waits for it.
+ */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <takt/rt.h>
+#include <takt/sys.h>
+#include <takt/vcpu.h>
+
+/* Guest-physical addresses and interrupts as on QEMU's "virt" board. */
+#define GUEST_GICD 0x08000000ul
+#define GUEST_GICC 0x08010000ul
+#define GUEST_PL011 0x09000000ul
+#define GUEST_PL031 0x09010000ul
+#define GUEST_PL061 0x09030000ul
+#define GUEST_RAM 0x40000000ul
+
+#define GUEST_SHARED_IRQS 224
+#define GUEST_SPI(n) (32 + (n))
+#define GUEST_MAX_VCPUS 8
+#define GUEST_MAX_DEVICES 32
+#define GUEST_MAX_LOGGED 8 /* accesses outside the machine that are worth a line, for each run */
+
+struct device;
+struct machine;
+
+/* Where a vCPU is, seen by the others. */
+enum vcpu_state {
+	VCPU_OFF,     /* as PSCI has it; the thread waits for its kick */
+	VCPU_CLAIMED, /* somebody is about to say where it starts */
+	VCPU_START,   /* it is to run from boot_pc on */
+	VCPU_ON,
+};
+
+struct vcpu {
+	struct takt_vcpu_page *page;
+	struct machine *machine;
+	unsigned index;
+	takt_slot self;	  /* the thread: interrupts, registers */
+	takt_slot kick;	  /* irq that brings the vCPU to its monitor */
+	int state;	  /* enum vcpu_state, atomic */
+	uint64_t boot_pc; /* VCPU_START: where it begins, and its x0 */
+	uint64_t boot_x0;
+	unsigned logged;
+	struct rt_thread thread;
+};
+
+/* What the guest or a failure asks the whole machine to do. */
+enum machine_request {
+	MACHINE_RUN, /* nothing */
+	MACHINE_OFF,
+	MACHINE_RESET,
+	MACHINE_FAILED,
+};
+
+struct machine {
+	takt_slot task;	   /* guest-physical address space */
+	takt_slot ram;	   /* extent of its memory */
+	takt_slot control; /* irq: `request` was set, or a vCPU has stopped for it */
+	uint8_t *memory;   /* the guest's memory as this process sees it */
+	uint64_t ram_size;
+	struct takt_vm_page *virq;
+	int request;  /* enum machine_request, atomic */
+	bool stopped; /* for good */
+	unsigned vcpus;
+	struct vcpu vcpu[GUEST_MAX_VCPUS];
+	unsigned devices;
+	struct device *device[GUEST_MAX_DEVICES];
+	unsigned hit; /* device of the last access, tried first */
+	uint64_t boot_pc, boot_x0;
+};
+
+/* Builds the machine from the program's environment; errors are logged. */
+TAKT_MUST_CHECK int machine_create(struct machine *m);
+
+/* Puts memory and devices to their first state and loads the guest. No vCPU may be running. */
+TAKT_MUST_CHECK int machine_load(struct machine *m);
+
+/* Asks for something that concerns the whole machine; the first request wins. Every vCPU leaves
+ * its guest soon; then the first thread acts. */
+void machine_ask(struct machine *m, enum machine_request request);
+
+/* An irq that arrives at a thread with badge 1. Slot or an error. */
+TAKT_MUST_CHECK int machine_irq(takt_slot thread);
+
+static inline enum machine_request machine_asked(struct machine *m)
+{
+	return (enum machine_request)__atomic_load_n(&m->request, __ATOMIC_ACQUIRE);
+}
+
+/* The first thread's loop: back ends of devices, and what machine_ask asks for. */
+void machine_serve(struct machine *m) __attribute__((noreturn));
+
+/* memory.c: extents into the guest's and our own address space. */
+TAKT_MUST_CHECK int memory_create(struct machine *m);
+/* Address of `size` bytes of guest memory, null if they are not all there. */
+void *memory_at(struct machine *m, uint64_t address, uint64_t size);
+/* Makes what was written visible to a guest that runs with its caches off. */
+TAKT_MUST_CHECK int memory_sync(struct machine *m, uint64_t address, uint64_t size);
+
+/* boot_image.c: kernel, initrd and tree into guest memory; sets boot_pc and boot_x0. */
+TAKT_MUST_CHECK int boot_image_load(struct machine *m);
+
+/* tree.c: writes the guest's tree. Size of the tree, or an error. */
+struct tree_boot {
+	uint64_t initrd, initrd_size; /* guest-physical; size 0: none */
+};
+TAKT_MUST_CHECK int tree_create(struct machine *m, const struct tree_boot *boot, void *buf,
+				unsigned size);
+
+/* vcpu.c */
+TAKT_MUST_CHECK int vcpu_create(struct machine *m, unsigned index);
+/* Lets a vCPU that is off begin at `pc` with x0 = `arg`. False if it is not off. */
+bool vcpu_start(struct vcpu *v, uint64_t pc, uint64_t arg);
+/* Lets `action` happen to an interrupt before the guest runs again. Only on the vCPU's own
+ * thread. */
+void vcpu_irq(struct vcpu *v, uint32_t intid, enum takt_virq_action action);
+/* The guest cannot go on: logs why, with a dump, and stops the machine. */
+void vcpu_fail(struct vcpu *v, const char *why);
+
+static inline enum vcpu_state vcpu_state(struct vcpu *v)
+{
+	return (enum vcpu_state)__atomic_load_n(&v->state, __ATOMIC_ACQUIRE);
+}
+
+/* arch: handles TAKT_EXIT_TRAP. False: there is no way to go on, and the machine was told. */
+bool arch_trap(struct vcpu *v);
+/* arch: registers of a vCPU as they are when PSCI or the board starts it. */
+void arch_vcpu_boot(struct vcpu *v);
+/* arch: what the guest's CPU reads as its own name; property "reg" of its node. */
+uint64_t arch_vcpu_affinity(unsigned index);
+/* arch: leaves the monitor for the guest; reason of the exit, or a negative takt_error. */
+int arch_vcpu_run(struct takt_vcpu_page *page);
+void arch_vcpu_dump(struct vcpu *v);
+
+#endif

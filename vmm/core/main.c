@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The monitor of one virtual machine. What it needs stands in its node of the system description:
+ *
+ *   kernel, initrd, bootargs   files of the boot archive, and the kernel's command line
+ *   vcpu-priority, vcpu-budget-us, vcpu-period-us   of the vCPU's scheduling context
+ *   led-gpios, leds            lines of the guest's GPIO controller, and LEDs on them (pl061.c)
+ *   console                    the session that is the guest's serial port
+ *   epoch                      what the guest's clock starts from, seconds since 1970
+ */
+#include "log.h"
+#include "machine.h"
+
+int main(void)
+{
+	static struct machine machine;
+	int err = machine_create(&machine);
+
+	if (err)
+		return 1;
+	err = machine_load(&machine);
+	if (err)
+		return 1;
+	if (!vcpu_start(&machine.vcpu[0], machine.boot_pc, machine.boot_x0)) {
+		vmm_log("the first vCPU does not start");
+		return 1;
+	}
+	rt_ready();
+	machine_serve(&machine);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* The guest's memory: one extent, at GUEST_RAM for the guest and somewhere for us. */
+#include <takt/rt.h>
+
+#include "log.h"
+#include "machine.h"
+
+int memory_create(struct machine *m)
+{
+	uint64_t base;
+	int err;
+
+	m->ram = env_cap("ram");
+	if (!m->ram) {
+		vmm_log("no memory is routed to the machine (\"ram\")");
+		return TAKT_E_CAP;
+	}
+	err = takt_memory_info(m->ram, &base, &m->ram_size);
+	if (err)
+		goto fail;
+	err = takt_task_map(m->task, m->ram, GUEST_RAM, 0, m->ram_size,
+			    TAKT_MAP_READ | TAKT_MAP_WRITE | TAKT_MAP_EXEC | TAKT_MAP_CACHED);
+	if (err)
+		goto fail;
+	m->memory =
+		rt_map(m->ram, 0, m->ram_size, TAKT_MAP_READ | TAKT_MAP_WRITE | TAKT_MAP_CACHED);
+	if (!m->memory) {
+		err = TAKT_E_RANGE;
+		goto fail;
+	}
+	return 0;
+fail:
+	vmm_log("mapping the guest's memory: %s", rt_error(err));
+	return err;
+}
+
+void *memory_at(struct machine *m, uint64_t address, uint64_t size)
+{
+	uint64_t offset = address - GUEST_RAM;
+
+	if (address < GUEST_RAM || offset > m->ram_size || size > m->ram_size - offset)
+		return NULL;
+	return m->memory + offset;
+}
+
+int memory_sync(struct machine *m, uint64_t address, uint64_t size)
+{
+	if (!memory_at(m, address, size))
+		return TAKT_E_RANGE;
+	return takt_memory_sync(m->ram, address - GUEST_RAM, size, TAKT_SYNC_COHERENCY);
+}

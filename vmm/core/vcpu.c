@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU's thread. It waits until somebody starts the vCPU, then enters the guest and handles its
+ * exits until the machine as a whole has something else to do.
+ *
+ * Everything here and below runs on the guest's own time, between two of its instructions: no C
+ * library, no floating-point registers, no waiting for others.
+ */
+#include "device.h"
+#include "log.h"
+
+void vcpu_irq(struct vcpu *v, uint32_t intid, enum takt_virq_action action)
+{
+	struct takt_vcpu_page *page = v->page;
+	unsigned n = page->riders;
+	int err = 0;
+
+	if (n < TAKT_VCPU_RIDERS) {
+		page->rider[n] = (struct takt_vcpu_rider){intid, action};
+		page->riders = n + 1;
+		return;
+	}
+	/* Full: what waits must happen before, so all of it happens now. */
+	page->riders = 0;
+	for (unsigned i = 0; i <= n; i++) {
+		struct takt_vcpu_rider r = {intid, action};
+
+		if (i < n)
+			r = page->rider[i];
+		err = r.action == TAKT_VIRQ_SYNC ? takt_virq_sync(v->self, r.intid)
+						 : takt_virq_set(v->self, r.intid, r.action);
+		if (err)
+			vmm_log("interrupt %u, action %u: error %d", r.intid, r.action, err);
+	}
+}
+
+bool vcpu_start(struct vcpu *v, uint64_t pc, uint64_t arg)
+{
+	int off = VCPU_OFF;
+
+	/* Only one of several that try at once gets past this. */
+	if (!__atomic_compare_exchange_n(&v->state, &off, VCPU_CLAIMED, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return false;
+	v->boot_pc = pc;
+	v->boot_x0 = arg;
+	__atomic_store_n(&v->state, VCPU_START, __ATOMIC_RELEASE);
+	return !takt_irq_trigger(v->kick);
+}
+
+void vcpu_fail(struct vcpu *v, const char *why)
+{
+	vmm_log("cpu%u: %s; the machine stops", v->index, why);
+	arch_vcpu_dump(v);
+	machine_ask(v->machine, MACHINE_FAILED);
+}
+
+static void handle_events(struct vcpu *v, uint64_t events)
+{
+	struct machine *m = v->machine;
+
+	for (events >>= 1; events; events &= events - 1) {
+		struct device *dev = m->device[__builtin_ctzl(events)];
+
+		if (dev->type->event)
+			dev->type->event(dev, v);
+	}
+}
+
+/* Runs the guest until the vCPU is switched off or the machine is asked for something. */
+static void run_guest(struct vcpu *v)
+{
+	struct takt_vcpu_page *page = v->page;
+
+	while (vcpu_state(v) == VCPU_ON && machine_asked(v->machine) == MACHINE_RUN) {
+		int reason = arch_vcpu_run(page);
+
+		switch (reason) {
+		case TAKT_EXIT_TRAP:
+			if (!arch_trap(v))
+				return;
+			break;
+		case TAKT_EXIT_EVENT:
+			handle_events(v, page->events);
+			break;
+		case TAKT_EXIT_ERROR:
+			vmm_log("cpu%u: entering the guest: error %ld", v->index, (long)page->esr);
+			vcpu_fail(v, "state page refused");
+			return;
+		default:
+			vmm_log("cpu%u: resume: error %d", v->index, reason);
+			vcpu_fail(v, "resume refused");
+			return;
+		}
+	}
+}
+
+/* Returns the events that arrived meanwhile. They have to wait for their devices: while vCPU 0 is
+ * off, those belong to the first thread, which may be resetting them. */
+static uint64_t wait_for_start(struct vcpu *v)
+{
+	uint64_t events = 0;
+
+	while (vcpu_state(v) != VCPU_START) {
+		struct takt_msg m = {0};
+
+		if (!takt_wait(&m, TAKT_NEVER))
+			events |= m.w[0];
+	}
+	return events;
+}
+
+/* Off, unless the guest has switched itself off and somebody wants it on again already. */
+static void leave(struct vcpu *v)
+{
+	int on = VCPU_ON;
+
+	(void)__atomic_compare_exchange_n(&v->state, &on, VCPU_OFF, false, __ATOMIC_ACQ_REL,
+					  __ATOMIC_RELAXED);
+}
+
+static void vcpu_main(void *arg)
+{
+	struct vcpu *v = arg;
+
+	for (;;) {
+		uint64_t events = wait_for_start(v);
+
+		v->page->riders = 0; /* left over from the last run */
+		v->logged = 0;
+		arch_vcpu_boot(v);
+		handle_events(v, events);
+		__atomic_store_n(&v->state, VCPU_ON, __ATOMIC_RELEASE);
+		run_guest(v);
+		leave(v);
+		/* The first thread may be waiting for all vCPUs to be out of the guest. */
+		(void)!takt_irq_trigger(v->machine->control);
+	}
+}
+
+/* A scheduling context for the vCPU's thread, by the properties and defaults that the compartment's
+ * share of time is computed from. Slot or an error. */
+static int make_sc(unsigned cpu)
+{
+	uint64_t period = env_number("vcpu-period-us", env_number("period-us", 10000));
+	uint64_t budget = env_number("vcpu-budget-us", env_number("budget-us", 1000));
+	unsigned priority = (unsigned)env_number("vcpu-priority", env_number("priority", 0));
+	takt_slot sc = env_slot_alloc();
+	int err;
+
+	if (!sc)
+		return TAKT_E_QUOTA;
+	if (budget > period)
+		budget = period;
+	err = takt_scheduler_create_sc(TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, priority,
+				       takt_ns_to_ticks(budget * 1000),
+				       takt_ns_to_ticks(period * 1000), cpu, sc);
+	return err ? err : (int)sc;
+}
+
+int vcpu_create(struct machine *m, unsigned index)
+{
+	struct vcpu *v = &m->vcpu[index];
+	unsigned cpu = (unsigned)env_number("cpu", 0);
+	int err = make_sc(cpu);
+
+	v->machine = m;
+	v->index = index;
+	if (err < 0)
+		goto fail;
+	v->thread = (struct rt_thread){.name = "vcpu",
+				       .fn = vcpu_main,
+				       .arg = v,
+				       .cpu = cpu,
+				       .sc = (takt_slot)err,
+				       .kind = TAKT_THREAD_MACHINE,
+				       .guest = m->task};
+	err = rt_thread_make(&v->thread);
+	if (err)
+		goto fail;
+	v->self = v->thread.slot;
+	v->page = (struct takt_vcpu_page *)(uintptr_t)TAKT_VA_STATE(v->thread.number);
+	err = machine_irq(v->self);
+	if (err < 0)
+		goto fail;
+	v->kick = (takt_slot)err;
+	return 0;
+fail:
+	vmm_log("cpu%u: %s", index, rt_error(err));
+	return err;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Registers of a GICv2 distributor. Only the registers: what they say goes out as configuration
+ * words and actions, the interrupts' state is somebody else's. Knows neither kernel nor machine.
+ */
+#ifndef VMM_GIC_DIST_H
+#define VMM_GIC_DIST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <takt/vcpu.h>
+
+#define GIC_CPUS 8
+#define GIC_IRQS 256 /* 0..31 are private to each CPU */
+#define GIC_BANKS (GIC_IRQS / 32)
+
+/* Of query's result. */
+#define GIC_PENDING 0x1
+#define GIC_ACTIVE 0x2
+
+struct gic_ops {
+	/* The configuration word (TAKT_VIRQ_*) of an interrupt, as CPU `cpu` sees it. */
+	void (*config)(void *self, unsigned cpu, uint32_t intid, uint32_t word);
+	void (*action)(void *self, unsigned cpu, uint32_t intid, enum takt_virq_action action);
+	unsigned (*query)(void *self, unsigned cpu, uint32_t intid);
+	void (*sgi)(void *self, unsigned cpu, uint8_t targets, uint32_t intid);
+};
+
+/* Thirty-two interrupts. */
+struct gic_bank {
+	uint32_t enabled, group, edge;
+	uint32_t used; /* may have a state: was enabled or made pending or active */
+	uint8_t priority[32];
+	uint8_t targets[32]; /* shared interrupts */
+};
+
+struct gic_dist {
+	const struct gic_ops *ops;
+	void *self;
+	unsigned cpus;
+	uint32_t ctlr;
+	struct gic_bank private[GIC_CPUS];
+	struct gic_bank shared[GIC_BANKS - 1];
+};
+
+/* To the state after power-on. Tells the configuration of every interrupt, and clears the state of
+ * those that may have one. */
+void gic_dist_reset(struct gic_dist *d);
+
+/* An access by CPU `cpu`; size 1, 2 or 4, aligned. What is not there reads as zero. */
+uint32_t gic_dist_read(struct gic_dist *d, unsigned cpu, uint32_t offset, unsigned size);
+void gic_dist_write(struct gic_dist *d, unsigned cpu, uint32_t offset, unsigned size,
+		    uint32_t value);
+
+#endif
