@@ -47,5 +47,9 @@ int memory_sync(struct machine *m, uint64_t address, uint64_t size)
 {
 	if (!memory_at(m, address, size))
 		return TAKT_E_RANGE;
-	return takt_memory_sync(m->ram, address - GUEST_RAM, size, TAKT_SYNC_COHERENCY);
+	uint64_t first = (address - GUEST_RAM) & ~(uint64_t)(TAKT_PAGE_SIZE - 1);
+	uint64_t end = address - GUEST_RAM + size + TAKT_PAGE_SIZE - 1;
+
+	end &= ~(uint64_t)(TAKT_PAGE_SIZE - 1);
+	return takt_memory_sync(m->ram, first, end - first, TAKT_SYNC_COHERENCY);
 }
