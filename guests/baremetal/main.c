@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * baremetal: a small executive as a paravirtual guest, the worked example of the vCPU interface.
  *

@@ -35,7 +35,7 @@ struct vgic;
 
 /* Once on each CPU: constant trap registers, virtual CPU interface, the interrupts of both. */
 void machine_init_cpu(void);
-unsigned vgic_list_registers(void); /* 0: the board cannot run machines */
+unsigned machine_list_registers(void); /* 0: the board cannot run machines */
 
 /* Memory for a machine vCPU's EL1 registers and private interrupts (one page), out of f. */
 struct machine *machine_create(struct factory *f, struct thread *t) MUST_CHECK;

@@ -184,7 +184,7 @@ static void fill_bootinfo(struct takt_bootinfo *info)
 	info->dtb_offset = platform.dtb.base & (PAGE_SIZE - 1);
 	info->dtb_size = platform.dtb.size;
 	info->gic_version = platform.gic_version;
-	info->list_registers = vgic_list_registers();
+	info->list_registers = machine_list_registers();
 	info->gicv_base = platform.gic_version == 2 ? platform.gicv.base : 0;
 }
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * blinker: a native real-time program. It toggles an LED at absolute instants, so that a late
  * wake-up never shifts the following ones, and keeps account of how late it was.

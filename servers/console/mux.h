@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * The multiplexer between the sessions and one terminal: which byte goes out next, and where a
  * byte that came in goes. It touches neither the device nor the kernel.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /* PL011 driver. All of it is driven by the device's interrupt; nothing waits for the device. */
 #ifndef CONSOLE_UART_H
 #define CONSOLE_UART_H

@@ -182,7 +182,8 @@ static int give_self(struct compartment *c)
 		{TAKT_SELF_FACTORY, c->factory, TAKT_R_ALL},
 		{TAKT_SELF_SCHEDULER, c->scheduler, TAKT_R_ALL},
 		{TAKT_SELF_SC, c->sc[0], TAKT_R_ALL},
-		{TAKT_SELF_LOG, TAKT_ROOT_LOG, TAKT_R_LOG_WRITE},
+		{TAKT_SELF_LOG, c->log ? c->log : TAKT_ROOT_LOG,
+		 TAKT_R_LOG_WRITE | TAKT_R_GATE_CALL},
 		{TAKT_SELF_MEMORY, c->memory, TAKT_R_ALL},
 	};
 
@@ -207,8 +208,8 @@ static int start_thread(struct compartment *c, unsigned n)
 static int build(struct compartment *c)
 {
 	static int (*const step[])(struct compartment *c) = {
-		make_base,    make_gates, make_threads, make_memory, give_self,
-		devices_give, machine_give, routes_give, image_load,
+		make_base,    make_gates,   make_threads, make_memory, routes_give,
+		devices_give, machine_give, give_self,	  image_load,
 	};
 	int err = 0;
 

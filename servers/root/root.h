@@ -59,6 +59,7 @@ struct compartment {
 	bool is_target; /* of routes: others wait for it */
 	volatile bool ready; /* or stopped: nobody need wait for it any more */
 	takt_slot factory, task, memory, image, scheduler, fault_gate, root_gate;
+	takt_slot log; /* what stands in for the kernel's log; 0: that itself */
 	unsigned threads;
 	takt_slot thread[TAKT_MAX_CPUS], sc[TAKT_MAX_CPUS];
 	uint64_t entry;

@@ -137,6 +137,10 @@ int routes_give(struct compartment *c)
 					       TAKT_R_GATE_CALL | TAKT_R_GATE_TRANSFER);
 		if (err)
 			return err;
+		/* log.write and a console session's write are one and the same message, and the
+		 * session is still seen when the kernel has left the console to its server. */
+		if (!strcmp(c->route[i].name, "console"))
+			c->log = gate;
 	}
 	return 0;
 }

@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * The kernel's virtual GIC (vgic.c, virq.c, vgic_v2.c) against a model of GICv2's virtual CPU
  * interface and of a guest that takes and ends interrupts.
  */
+#define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

@@ -291,39 +291,7 @@ static void place(struct vgic_cpu *vc, struct virq *v, unsigned i)
 	v->lr = i + 1;
 }
 
-static void update_control(struct vgic_cpu *vc)
-{
-	u32 control = VGIC_EN | (vc->levels ? VGIC_NPIE : 0) |
-		      (list_empty(&vc->spilled) ? 0 : VGIC_LRENPIE);
-
-	if (control != vc->control) {
-		vc->control = control;
-		vgic_hw->set_control(control);
-	}
-}
-
-/* At most one round per list register: what is placed is never less urgent than what follows. */
-void vgic_flush(struct vgic_cpu *vc)
-{
-	u32 all = (u32)((1ull << vgic_hw->lrs) - 1);
-
-	vc->dirty = false;
-	if (vc->levels && (vc->used & all) == all)
-		reclaim(vc);
-	while (vc->levels) {
-		unsigned level = __builtin_ctz(vc->levels);
-		struct virq *v = list_first(&vc->level[level], struct virq, link);
-		int i = (vc->used & all) == all ? make_room(vc, level)
-						: __builtin_ctz(~vc->used);
-
-		if (i < 0)
-			break;
-		place(vc, v, i);
-	}
-	vc->dirty = false;
-	update_control(vc);
-}
-
+/* Writing the control register would lose the count, so this goes first. */
 static void count_ends(struct vgic_cpu *vc)
 {
 	unsigned ends = VGIC_EOICOUNT(vgic_hw->control());
@@ -341,11 +309,43 @@ static void count_ends(struct vgic_cpu *vc)
 	}
 }
 
+static void update_control(struct vgic_cpu *vc)
+{
+	u32 control = VGIC_EN | (vc->levels ? VGIC_NPIE : 0) |
+		      (list_empty(&vc->spilled) ? 0 : VGIC_LRENPIE);
+
+	if (control != vc->control) {
+		vc->control = control;
+		vgic_hw->set_control(control);
+	}
+}
+
+/* At most one round per list register: what is placed is never less urgent than what follows. */
+void vgic_flush(struct vgic_cpu *vc)
+{
+	u32 all = (u32)((1ull << vgic_hw->lrs) - 1);
+
+	if (!list_empty(&vc->spilled))
+		count_ends(vc);
+	if (vc->levels && (vc->used & all) == all)
+		reclaim(vc);
+	while (vc->levels) {
+		unsigned level = __builtin_ctz(vc->levels);
+		struct virq *v = list_first(&vc->level[level], struct virq, link);
+		int i = (vc->used & all) == all ? make_room(vc, level)
+						: __builtin_ctz(~vc->used);
+
+		if (i < 0)
+			break;
+		place(vc, v, i);
+	}
+	vc->dirty = false;
+	update_control(vc);
+}
+
 void vgic_maintain(struct vgic_cpu *vc)
 {
 	reclaim(vc);
-	if (!list_empty(&vc->spilled))
-		count_ends(vc);
 	vgic_flush(vc);
 }
 
@@ -436,7 +436,8 @@ void vgic_init_cpu(void)
 	irqc_enable(platform.maintenance_intid);
 }
 
-unsigned vgic_list_registers(void)
+/* 0: the board cannot run machines. */
+unsigned machine_list_registers(void)
 {
 	return vgic_hw ? vgic_hw->lrs : 0;
 }

@@ -12,6 +12,9 @@ enum console_op {
 	CONSOLE_NOTIFY, /* c0: irq (R_IRQ_TRIGGER) to trigger when input arrives in an empty queue */
 };
 
+/* Root gives a program that has a session this as its TAKT_SELF_LOG. */
+_Static_assert((int)CONSOLE_WRITE == (int)TAKT_LOG_WRITE, "a session is as good as a log");
+
 #define CONSOLE_MAX ((TAKT_MAX_WORDS - 1) * 8)
 
 /* Bytes taken or read, or an error. In lib/rt/console.c. */

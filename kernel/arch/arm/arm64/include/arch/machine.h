@@ -138,10 +138,6 @@ static inline void machine_flip_out(struct machine *m)
 #undef X
 }
 
-/* Once per CPU, after irqc_init_cpu: the constant trap registers, the virtual CPU interface, the
- * interrupts of virtual timer and GIC maintenance. The boot CPU comes first. */
-void machine_init_cpu(void);
-
 /* The machine ends with its thread, which no CPU has loaded any more. Frees the page. */
 void machine_destroy(struct thread *t);
 
