@@ -205,11 +205,21 @@ static int start_thread(struct compartment *c, unsigned n)
 					 TAKT_VA_ENV | n));
 }
 
+/* Before anything is made: all that the compartment is a client of must run. */
+static int check_servers(struct compartment *c)
+{
+	for (unsigned i = 0; i < c->routes; i++)
+		if (c->route[i].server->state != RUNNING)
+			return complain(c->desc.name, c->route[i].name, "'%s' does not run",
+					c->route[i].server->desc.name);
+	return 0;
+}
+
 static int build(struct compartment *c)
 {
 	static int (*const step[])(struct compartment *c) = {
-		make_base,    make_gates,   make_threads, make_memory, routes_give,
-		devices_give, machine_give, give_self,	  image_load,
+		check_servers, make_base,    make_gates,   make_threads, make_memory,
+		routes_give,   devices_give, machine_give, give_self,	 image_load,
 	};
 	int err = 0;
 

@@ -2,7 +2,7 @@
 /* What a compartment gets of the board: devices, as `device = "/pl061@9030000"` names them by
  * their path in the board's device tree, and what a virtual machine needs. */
 #include <libfdt.h>
-#include <string.h>
+#include <takt/rt.h>
 
 #include "root.h"
 
@@ -60,9 +60,10 @@ static int give_registers(struct compartment *c, const char *path, int node, uns
 			return complain(c->desc.name, "device",
 					"the registers of %s share a page with others", path);
 		bytes = (bytes + TAKT_PAGE_SIZE - 1) & ~(uint64_t)(TAKT_PAGE_SIZE - 1);
-		err = checked(c->desc.name, path, device_derive(base, bytes, &slot));
+		err = device_derive(base, bytes, &slot);
 		if (err)
-			return err;
+			return complain(c->desc.name, "device", "%s: its registers: %s", path,
+					rt_error(err));
 		numbered_name(name, "device", (*count)++);
 		err = compartment_give(c, name, slot, DEVICE_RIGHTS);
 		if (err)
@@ -110,8 +111,9 @@ static int give_interrupts(struct compartment *c, const char *path, int node, un
 					type);
 		err = takt_intc_get(TAKT_ROOT_INTC, c->factory, intid,
 				    (fdt32_ld(cell + 2) & FLAGS_EDGE) != 0, slot);
-		if (checked(c->desc.name, path, err))
-			return err;
+		if (err)
+			return complain(c->desc.name, "device", "%s: interrupt %u: %s", path, intid,
+					rt_error(err));
 		numbered_name(name, "irq", (*count)++);
 		err = compartment_give(c, name, slot, TAKT_R_ALL);
 		if (err)

@@ -9,7 +9,7 @@
 
 #include "root.h"
 
-#define CONSOLE_NS 5000000ull /* root waits no longer than this for the console */
+#define CONSOLE_NS 200000000ull /* root waits no longer than this for the console */
 #define LOG_BYTES 40
 
 static struct {

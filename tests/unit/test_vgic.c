@@ -19,7 +19,7 @@
 
 #include "tap.h"
 
-/* --- What the kernel code needs of the rest ------------------------------------------------------ */
+/* --- What the kernel code needs of the rest ---------------------------------------------- */
 
 unsigned fake_cpu;
 u64 fake_now;
@@ -98,7 +98,7 @@ void irqc_enable(u32 intid)
 	(void)intid;
 }
 
-/* --- GICH and GICV, IHI 0048B 5.3 and 5.5 ---------------------------------------------------------- */
+/* --- GICH and GICV, IHI 0048B 5.3 and 5.5 ------------------------------------------------ */
 
 #define LRS 4
 #define P (1u << 28)
@@ -167,6 +167,11 @@ static void enter(void)
 	}
 }
 
+static unsigned level(unsigned i)
+{
+	return lr[i] >> 23 & 31;
+}
+
 /* The guest reads IAR. */
 static unsigned ack(void)
 {
@@ -174,15 +179,15 @@ static unsigned ack(void)
 
 	enter();
 	for (int i = 0; i < LRS; i++)
-		if ((lr[i] & (P | A)) == P && (best < 0 || (lr[i] >> 23 & 31) < (lr[best] >> 23 & 31)))
+		if ((lr[i] & (P | A)) == P && (best < 0 || level(i) < level(best)))
 			best = i;
-	if (best < 0 || (nesting && (lr[best] >> 23 & 31) >= running[nesting - 1])) {
+	if (best < 0 || (nesting && level(best) >= running[nesting - 1])) {
 		for (int i = 0; i < LRS; i++)
 			if ((lr[i] & (P | A)) == (P | A) && !nesting)
 				abort();
 		return 1023;
 	}
-	running[nesting++] = lr[best] >> 23 & 31;
+	running[nesting++] = level(best);
 	lr[best] = (lr[best] & ~P) | A;
 	return lr[best] & 0x3ff;
 }
@@ -204,7 +209,7 @@ static void eoi(unsigned intid)
 	enter();
 }
 
-/* --- A machine with two vCPUs ------------------------------------------------------------------------ */
+/* --- A machine with two vCPUs ------------------------------------------------------------ */
 
 static struct task *vm;
 static struct thread *vcpu[2];
@@ -266,7 +271,7 @@ static int configure(unsigned n, unsigned intid, unsigned flags, unsigned priori
 #define EDGE (TAKT_VIRQ_ENABLED | TAKT_VIRQ_EDGE)
 #define SET(intid, action) CHECK(virq_set(vcpu[0], intid, TAKT_VIRQ_##action) == 0)
 
-/* --- Tests ----------------------------------------------------------------------------------------------- */
+/* --- Tests ------------------------------------------------------------------------------- */
 
 TEST(nothing_pending)
 {
@@ -556,7 +561,7 @@ TEST(reset_leaves_nothing)
 	CHECK(virq_query(vcpu[0], 40) == 0);
 }
 
-/* --- Random operations ------------------------------------------------------------------------------------- */
+/* --- Random operations ------------------------------------------------------------------- */
 
 static bool consistent(struct vgic_cpu *vc)
 {

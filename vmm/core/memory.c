@@ -43,13 +43,13 @@ void *memory_at(struct machine *m, uint64_t address, uint64_t size)
 	return m->memory + offset;
 }
 
+/* The kernel does it by whole pages. */
 int memory_sync(struct machine *m, uint64_t address, uint64_t size)
 {
+	uint64_t mask = TAKT_PAGE_SIZE - 1, first = (address - GUEST_RAM) & ~mask;
+	uint64_t end = (address - GUEST_RAM + size + mask) & ~mask;
+
 	if (!memory_at(m, address, size))
 		return TAKT_E_RANGE;
-	uint64_t first = (address - GUEST_RAM) & ~(uint64_t)(TAKT_PAGE_SIZE - 1);
-	uint64_t end = address - GUEST_RAM + size + TAKT_PAGE_SIZE - 1;
-
-	end &= ~(uint64_t)(TAKT_PAGE_SIZE - 1);
 	return takt_memory_sync(m->ram, first, end - first, TAKT_SYNC_COHERENCY);
 }

@@ -10,7 +10,7 @@
 #define CNTV_IMASK 2u
 #define CNTV_ISTATUS 4u
 
-/* --- State -------------------------------------------------------------------------------------- */
+/* --- State ------------------------------------------------------------------------------- */
 
 static bool armed(u64 ctl)
 {
@@ -22,7 +22,7 @@ static bool loaded(const struct machine *m)
 	return this_cpu()->loaded_machine == m;
 }
 
-/* --- Making ------------------------------------------------------------------------------------- */
+/* --- Making ------------------------------------------------------------------------------ */
 
 /* What the monitor chose, number and time offset, stays. */
 static void reset(struct machine *m)
@@ -86,7 +86,7 @@ void machine_destroy(struct thread *t)
 	t->machine = NULL;
 }
 
-/* --- Registers ------------------------------------------------------------------------------------ */
+/* --- Registers --------------------------------------------------------------------------- */
 
 static u64 *reg_slot(struct machine *m, unsigned reg)
 {
@@ -133,12 +133,12 @@ int machine_reg(struct thread *t, unsigned reg, u64 *value, bool write)
 	return 0;
 }
 
-/* --- World switch ----------------------------------------------------------------------------------- */
+/* --- World switch ------------------------------------------------------------------------ */
 
 /*
  * vCPUs of one VM share a VMID, but each may keep translations of its own: when another one of them
- * comes to this CPU, what the last one left in TLB and instruction cache goes (as two CPUs would not
- * have shared it).
+ * comes to this CPU, what the last one left in TLB and instruction cache goes, as two CPUs would
+ * not have shared it.
  */
 static void separate(struct cpu *c, struct thread *t)
 {
@@ -194,12 +194,13 @@ void machine_save(struct cpu *c)
 	vgic_save(&m->vgic);
 	c->loaded_machine = NULL;
 	/* Its timer goes on as one of the kernel's. In the monitor t->timer is the monitor's; the
-	 * guest's then comes when the guest does. */
-	if (t->in_guest && armed(m->cntv_ctl) && !m->vgic.own[VGIC_TIMER].held)
+	 * guest's then comes when the guest does, as when it is stopped. */
+	if (t->in_guest && (t->state == THREAD_RUN || t->state == THREAD_IDLE) &&
+	    armed(m->cntv_ctl) && !m->vgic.own[VGIC_TIMER].held)
 		timerq_insert(&c->timers, &t->timer, m->cntv_cval + m->cntvoff_el2);
 }
 
-/* --- Interrupts -------------------------------------------------------------------------------------- */
+/* --- Interrupts -------------------------------------------------------------------------- */
 
 void machine_before_guest(struct thread *t)
 {
@@ -251,7 +252,7 @@ void machine_timer_due(struct thread *t)
 		vgic_timer(vgic_of(t));
 }
 
-/* --- Booting ------------------------------------------------------------------------------------------ */
+/* --- Booting ----------------------------------------------------------------------------- */
 
 /* MDCR_EL2.HPMN must stay what PMCR_EL0.N says, or PMU counters change hands. */
 static u64 pmu_counters(void)

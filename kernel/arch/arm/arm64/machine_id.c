@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest reads in the ID registers: the CPU's own, without what takt does not virtualise. Each
- * mask names the fields that stay; fields not known here read as zero, "not implemented".
+ * What a guest reads in the ID registers: the CPU's own, without what takt does not virtualise.
+ * Each mask names the fields that stay; fields not known here read as zero, "not implemented".
  */
 
 #include <arch/machine.h>
@@ -38,8 +38,8 @@ static u64 at_most(u64 value, unsigned shift, u64 limit)
 	return field > limit ? (value & ~FIELD(shift)) | limit << shift : value;
 }
 
-/* EL0 and EL1 (AArch64 alone), FP, AdvSIMD, DIT, CSV2 (without SCXTNUM), CSV3; the GIC's system registers where the
- * machine has a GICv3. */
+/* EL0 and EL1 (AArch64 alone), FP, AdvSIMD, DIT, CSV2 (without SCXTNUM), CSV3; the GIC's system
+ * registers where the machine has a GICv3. */
 static u64 pfr0(u64 value)
 {
 	u64 keep = FIELD(0) | FIELD(4) | FIELD(16) | FIELD(20) | FIELD(48) | FIELD(56) | FIELD(60);

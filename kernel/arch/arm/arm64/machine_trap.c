@@ -19,7 +19,6 @@
 #define EC_CP15_64 0x04
 #define EC_CP14_32 0x05
 #define EC_CP14_LS 0x06
-#define EC_FP 0x07
 #define EC_CP10_ID 0x08
 #define EC_PAUTH 0x09
 #define EC_LS64 0x0a
@@ -66,7 +65,7 @@ static void skip(struct takt_frame *f, u64 esr)
 	f->pc += esr & ESR_IL ? 4 : 2;
 }
 
-/* --- Exceptions for the guest ----------------------------------------------------------------- */
+/* --- Exceptions for the guest ------------------------------------------------------------ */
 
 /* Exception entry to EL1, DDI 0487 D1.3. */
 void machine_inject(struct thread *t, u64 esr)
@@ -104,7 +103,7 @@ void machine_inject_abort(struct thread *t, bool fetch, u64 far)
 	machine_inject(t, ec << 26 | ESR_IL | FSC_EXTERNAL);
 }
 
-/* --- System registers --------------------------------------------------------------------------- */
+/* --- System registers -------------------------------------------------------------------- */
 
 static void report(struct thread *t, u64 esr)
 {
@@ -211,11 +210,12 @@ static void sys_trap(struct thread *t, u64 esr)
 	machine_inject_undef(t);
 }
 
-/* --- Waiting --------------------------------------------------------------------------------------- */
+/* --- Waiting ----------------------------------------------------------------------------- */
 
 /*
- * The virtual timer stays in the hardware while the vCPU sleeps and nobody else needs the registers,
- * and becomes one of the kernel's in machine_save if somebody does: no deadline is needed here.
+ * The virtual timer stays in the hardware while the vCPU sleeps and nobody else needs the
+ * registers, and becomes one of the kernel's in machine_save if somebody does: no deadline is
+ * needed here.
  */
 static void wait_trap(struct thread *t, u64 esr)
 {
@@ -231,9 +231,6 @@ bool machine_trap(struct thread *t, u64 esr)
 	switch (ESR_EC(esr)) {
 	case EC_WFX:
 		wait_trap(t, esr);
-		return true;
-	case EC_FP:
-		fp_trap(this_cpu(), t);
 		return true;
 	case EC_SYSREG:
 		sys_trap(t, esr);

@@ -14,7 +14,7 @@
 
 const struct vgic_hw *vgic_hw;
 
-/* --- State ----------------------------------------------------------------------------------- */
+/* --- State ------------------------------------------------------------------------------- */
 
 static u64 lr_get(const struct vgic_cpu *vc, unsigned i)
 {
@@ -23,6 +23,10 @@ static u64 lr_get(const struct vgic_cpu *vc, unsigned i)
 
 static void lr_put(struct vgic_cpu *vc, unsigned i, u64 lr)
 {
+	if (lr & vgic_hw->eoi && !(lr & vgic_hw->hw))
+		vc->asked |= 1u << i;
+	else
+		vc->asked &= ~(1u << i);
 	if (vc->loaded)
 		vgic_hw->lr_write(i, lr);
 	else
@@ -74,7 +78,7 @@ void vgic_unhold(struct vgic_cpu *vc, struct virq *v)
 	v->held = false;
 }
 
-/* --- List registers ---------------------------------------------------------------------------- */
+/* --- List registers ---------------------------------------------------------------------- */
 
 static void leave_lr(struct vgic_cpu *vc, struct virq *v)
 {
@@ -91,7 +95,7 @@ static void retire(struct vgic_cpu *vc, struct virq *v, u64 lr)
 {
 	if (lr & vgic_hw->hw)
 		v->held = false;
-	else if (lr & vgic_hw->eoi)
+	else if (vc->asked & 1u << (v->lr - 1))
 		lr_put(vc, v->lr - 1, 0);
 	v->taken = false;
 	leave_lr(vc, v);
@@ -211,7 +215,7 @@ void vgic_activate(struct vgic_cpu *vc, struct virq *v)
 	insert_spilled(vc, v);
 }
 
-/* --- Filling ------------------------------------------------------------------------------------- */
+/* --- Filling ----------------------------------------------------------------------------- */
 
 /* Retires what the guest has ended. */
 static void reclaim(struct vgic_cpu *vc)
@@ -220,7 +224,8 @@ static void reclaim(struct vgic_cpu *vc)
 
 	if (!vc->used)
 		return;
-	for (ended = vgic_hw->empty() & vc->used; ended; ended &= ended - 1)
+	ended = vgic_hw->ended(vc->asked) & vc->used;
+	for (; ended; ended &= ended - 1)
 		vgic_update(vc, vc->in[__builtin_ctz(ended)]);
 }
 
@@ -351,14 +356,16 @@ void vgic_maintain(struct vgic_cpu *vc)
 
 bool vgic_pending(struct vgic_cpu *vc)
 {
-	u32 vmcr = vc->loaded ? vgic_hw->vmcr() : vc->vmcr;
-	u32 used;
+	u32 vmcr, used;
 
 	if (vc->loaded) {
 		reclaim(vc);
 		if (!list_empty(&vc->spilled))
 			count_ends(vc);
 	}
+	if (!vc->used && !vc->levels)
+		return false;
+	vmcr = vc->loaded ? vgic_hw->vmcr() : vc->vmcr;
 	for (used = vc->used; used; used &= used - 1) {
 		struct virq *v = vc->in[__builtin_ctz(used)];
 
@@ -377,7 +384,7 @@ bool vgic_pending(struct vgic_cpu *vc)
 	return false;
 }
 
-/* --- To and from the hardware ---------------------------------------------------------------------- */
+/* --- To and from the hardware ------------------------------------------------------------ */
 
 void vgic_load(struct vgic_cpu *vc)
 {

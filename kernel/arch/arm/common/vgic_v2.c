@@ -53,9 +53,11 @@ static void lr_write(unsigned i, u64 lr)
 }
 
 /* ELRSR leaves out those whose end is still to be noticed (EOI bit set): EISR has them. */
-static u32 empty(void)
+static u32 ended(bool asked)
 {
-	return io_read32(gich + GICH_ELRSR0) | io_read32(gich + GICH_EISR0);
+	u32 lrs = io_read32(gich + GICH_ELRSR0);
+
+	return asked ? lrs | io_read32(gich + GICH_EISR0) : lrs;
 }
 
 static u32 control(void)
@@ -98,7 +100,7 @@ static struct vgic_hw hw = {
 	.lr_make = lr_make,
 	.lr_read = lr_read,
 	.lr_write = lr_write,
-	.empty = empty,
+	.ended = ended,
 	.control = control,
 	.set_control = set_control,
 	.vmcr = vmcr,

@@ -9,7 +9,7 @@
 #include <object/task.h>
 #include "vgic_state.h"
 
-/* --- State ------------------------------------------------------------------------------------ */
+/* --- State ------------------------------------------------------------------------------- */
 
 static struct vgic *vgic_shared(const struct thread *t)
 {
@@ -76,7 +76,7 @@ struct vgic_cpu *vgic_retarget(struct vgic_cpu *vc, struct virq *v)
 	return vgic_of(next);
 }
 
-/* --- Operations --------------------------------------------------------------------------------- */
+/* --- Operations -------------------------------------------------------------------------- */
 
 int virq_sync(struct thread *t, u32 intid)
 {
@@ -250,7 +250,7 @@ int virq_bind(struct thread *t, u32 intid, u32 hw)
 	return 0;
 }
 
-/* --- Making and ending ---------------------------------------------------------------------------- */
+/* --- Making and ending ------------------------------------------------------------------- */
 
 struct vgic *vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared)
 {

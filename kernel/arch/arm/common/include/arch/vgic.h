@@ -52,6 +52,7 @@ struct vgic_cpu {
 	bool dirty;    /* flush before the guest runs */
 	u8 index;
 	u32 used;   /* list registers that hold an interrupt */
+	u32 asked;  /* those that ask for maintenance at the interrupt's end */
 	u32 levels; /* bit n: level[n] is not empty */
 	u32 control;		  /* what the interface's control register holds */
 	u32 vmcr, apr[4];	  /* while not loaded */
@@ -87,7 +88,8 @@ struct vgic_hw {
 	u64 (*lr_make)(const struct virq *v, u64 state); /* from intid, level, source, held */
 	u64 (*lr_read)(unsigned i);
 	void (*lr_write)(unsigned i, u64 lr);
-	u32 (*empty)(void); /* list registers without pending or active state */
+	u32 (*ended)(bool asked); /* list registers without pending or active state; asked: also
+				     those that wait for their end to be noticed */
 	u32 (*control)(void);
 	void (*set_control)(u32 control);
 	u32 (*vmcr)(void);
