@@ -9,7 +9,7 @@ CROSS := build/aarch64
 HOST := build/host
 FREERTOS := -Dfreertos_path=$(FREERTOS_KERNEL_PATH)
 
-.PHONY: all configure host demo test bench check setup clean help
+.PHONY: all configure host demo test bench check docs setup clean help
 
 all: configure
 	@ninja -C $(CROSS)
@@ -25,8 +25,10 @@ configure: setup
 	@[ -n "$(FREERTOS_KERNEL_PATH)" ] || \
 		echo "FREERTOS_KERNEL_PATH is not set: the bare-metal guest takes the RTOS's place"
 
-host: setup
-	@[ -f $(HOST)/build.ninja ] || meson setup -Db_sanitize=address,undefined $(HOST)
+$(HOST)/build.ninja: | setup
+	@meson setup -Db_sanitize=address,undefined $(HOST)
+
+host: setup $(HOST)/build.ninja
 	@ninja -C $(HOST)
 
 demo: all
@@ -44,6 +46,11 @@ check: setup
 		echo "$$f: good"; \
 	done
 
+# The generated part of the manual, from abi/.
+docs: setup $(HOST)/build.ninja
+	@ninja --quiet -C $(HOST) tests/unit/reference
+	@$(HOST)/tests/unit/reference >docs/reference.md
+
 setup:
 	@tools/setup
 
@@ -57,6 +64,7 @@ help:
 	@echo "make test                 build, then run all tests"
 	@echo "make bench [NAMES=\"...\"]  measure"
 	@echo "make check [SYSTEM=demo]  check a system's description"
+	@echo "make docs                 write docs/reference.md anew, from abi/"
 	@echo "make setup                install the Debian packages needed (every target does it)"
 	@echo "make clean                remove what was built; downloads stay"
 	@echo

@@ -20,6 +20,9 @@ void context_start(struct thread *t, u64 pc, u64 sp, u64 arg);
  * hardware, and points cpu->frame to its registers. */
 void context_load(struct cpu *c, struct thread *t);
 
+/* Lets go of an address space whose task is being destroyed. */
+void context_forget_dying(struct cpu *c);
+
 /* The thread leaves this CPU or ends: nothing of it may stay in the registers. On its CPU. */
 void context_evict(struct thread *t);
 
@@ -70,6 +73,10 @@ void machine_maintenance(struct cpu *c, u32 raw);
 
 /* t->timer fired while its machine was not loaded: the virtual timer's compare value came. */
 void machine_timer_due(struct thread *t);
+
+/* The machine ends with its thread, which is evicted; and a VM's shared interrupts, no vCPU left. */
+void machine_destroy(struct thread *t);
+void vgic_destroy(struct vgic *g);
 
 /* Interrupt intid of t's machine: configuration changed; line to 0, 1 or one edge (2); state. On
  * t's CPU. An error: E_RANGE. */

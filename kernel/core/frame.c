@@ -58,8 +58,15 @@ static u32 take_free(struct factory *f)
 
 	if (n != FRAME_NONE) {
 		f->free = frame_by_number(n)->next;
-		f->free_pages--;
+	} else if (f->fresh < f->fresh_end) {
+		arch_kernel_map(PADDR(f->fresh), PAGE_SIZE);
+		n = (u32)(f->fresh >> PAGE_SHIFT);
+		f->fresh += PAGE_SIZE;
+	} else {
+		return FRAME_NONE;
 	}
+	frame_by_number(n)->owner = f;
+	f->free_pages--;
 	return n;
 }
 
@@ -88,7 +95,7 @@ void frame_hold_objects(struct factory *f, u32 n, unsigned size_class)
 {
 	struct frame *fr = frame_by_number(n);
 
-	fr->owner = f;
+	fr->owner = f; /* already so, but for a factory's own first frame */
 	fr->size_class = (u8)size_class;
 	fr->whole = false;
 	fr->used = 0;
@@ -143,7 +150,6 @@ void *kmem_alloc_page(struct factory *f)
 	if (n != FRAME_NONE) {
 		struct frame *fr = frame_by_number(n);
 
-		fr->owner = f;
 		fr->whole = true;
 		fr->used = 1;
 		fr->count = 1;
@@ -194,13 +200,60 @@ void kmem_free(void *p)
 	spin_unlock(&f->lock);
 }
 
-void kmem_adopt(struct factory *f, u64 base, u64 size)
+bool kmem_take(struct factory *from, struct factory *to, u32 pages)
 {
-	/* From the end, so that the list hands out ascending addresses. */
-	for (u64 pa = base + size; pa > base;) {
-		pa -= PAGE_SIZE;
-		frame_of(pa)->owner = f;
-		give_frame(f, (u32)(pa >> PAGE_SHIFT));
+	bool ok;
+
+	spin_lock(&from->lock);
+	ok = from->free_pages >= pages;
+	for (u32 i = 0; ok && i < pages; i++) {
+		u32 n = take_free(from);
+
+		frame_by_number(n)->owner = to;
+		give_frame(to, n);
 	}
-	f->pages += (u32)(size >> PAGE_SHIFT);
+	if (ok) {
+		from->pages -= pages;
+		to->pages += pages;
+	}
+	spin_unlock(&from->lock);
+	return ok;
+}
+
+/* With to's lock; `from` is nobody else's any more. */
+static void give_one(struct factory *from, struct factory *to)
+{
+	u32 n = take_free(from);
+
+	frame_by_number(n)->owner = to;
+	give_frame(to, n);
+	from->pages--;
+	to->pages++;
+}
+
+void kmem_give_one(struct factory *from, struct factory *to)
+{
+	spin_lock(&to->lock);
+	give_one(from, to);
+	spin_unlock(&to->lock);
+}
+
+void frame_release(u64 pa)
+{
+	struct frame *fr = frame_of(pa);
+
+	arch_kernel_unmap(PADDR(pa), PAGE_SIZE);
+	__atomic_store_n(&fr->born, NOT_OBJECTS, __ATOMIC_RELEASE);
+	fr->owner = NULL;
+	fr->used = 0;
+	fr->count = 0;
+	fr->whole = false;
+}
+
+void kmem_return(struct factory *from, struct factory *to)
+{
+	spin_lock(&to->lock);
+	while (from->free != FRAME_NONE)
+		give_one(from, to);
+	spin_unlock(&to->lock);
 }

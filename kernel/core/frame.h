@@ -62,8 +62,13 @@ static inline struct factory *kmem_owner(const void *p)
 	return frame_of((u64)p)->owner;
 }
 
-/* Puts the frames of [base, base + size), which the kernel's mapping covers, on f's free list. */
-void kmem_adopt(struct factory *f, u64 base, u64 size);
+/* Moves free pages to another factory: `pages` of them, or all free ones. */
+bool kmem_take(struct factory *from, struct factory *to, u32 pages) MUST_CHECK;
+void kmem_return(struct factory *from, struct factory *to);
+void kmem_give_one(struct factory *from, struct factory *to);
+
+/* A frame that is kernel memory no longer; its content is cleared. */
+void frame_release(u64 pa);
 
 /* Makes frame n one that holds objects of a size class, and puts it on f's partial list. With f's
  * lock held, or before f is known to anybody. */

@@ -3,6 +3,8 @@
 #include <core/cpu.h>
 #include <core/inbox.h>
 #include <core/invoke.h>
+#include <core/ipc.h>
+#include <core/quiesce.h>
 #include <object/irq.h>
 #include <object/thread.h>
 
@@ -12,16 +14,28 @@ void inbox_init(struct inbox *in)
 		list_init(&in->level[i]);
 }
 
+/* With the lock. */
+static void unlink(struct inbox *in, struct inbox_node *node)
+{
+	list_del(&node->link);
+	node->queued = false;
+	if (list_empty(&in->level[node->prio]))
+		__atomic_store_n(&in->levels, in->levels & ~(1ul << node->prio), __ATOMIC_RELAXED);
+}
+
 void inbox_post(unsigned cpu, struct inbox_node *node, enum inbox_kind kind, unsigned prio)
 {
 	struct cpu *to = &cpus[cpu];
 	struct inbox *in = &to->inbox;
 
 	spin_lock(&in->lock);
+	if (node->queued && node->prio < prio)
+		unlink(in, node);
 	if (!node->queued) {
 		node->queued = true;
 		node->kind = (u8)kind;
 		node->prio = (u8)prio;
+		node->cpu = (u8)cpu;
 		list_add_tail(&in->level[prio], &node->link);
 		__atomic_store_n(&in->levels, in->levels | 1ul << prio, __ATOMIC_RELAXED);
 	}
@@ -44,13 +58,23 @@ static struct inbox_node *take(struct inbox *in)
 
 	if (top >= 0) {
 		node = list_first(&in->level[top], struct inbox_node, link);
-		list_del(&node->link);
-		node->queued = false;
-		if (list_empty(&in->level[top]))
-			__atomic_store_n(&in->levels, in->levels & ~(1ul << top), __ATOMIC_RELAXED);
+		unlink(in, node);
 	}
 	spin_unlock(&in->lock);
 	return node;
+}
+
+bool inbox_remove(unsigned cpu, struct inbox_node *node)
+{
+	struct inbox *in = &cpus[cpu].inbox;
+	bool found;
+
+	spin_lock(&in->lock);
+	found = node->queued && node->cpu == cpu;
+	if (found)
+		unlink(in, node);
+	spin_unlock(&in->lock);
+	return found;
 }
 
 void inbox_work(struct inbox *in)
@@ -68,6 +92,12 @@ void inbox_work(struct inbox *in)
 		break;
 	case INBOX_IRQ:
 		irq_deliver(container_of(node, struct irq, node));
+		break;
+	case INBOX_CANCEL:
+		ipc_cancel_here(container_of(node, struct thread, cancel_node));
+		break;
+	case INBOX_QUIESCE:
+		quiesce_cpu();
 		break;
 	}
 }

@@ -15,12 +15,15 @@ enum inbox_kind {
 	INBOX_INVOKE, /* thread: do its invocation here, on its behalf */
 	INBOX_WAKE,   /* thread: its invocation elsewhere is done; run it again */
 	INBOX_IRQ,    /* irq: it arrived */
+	INBOX_CANCEL, /* thread's `cancel_node`: give up the invocation that is under way here */
+	INBOX_QUIESCE, /* this CPU holds no pointer from an earlier stay in the kernel */
 };
 
 struct inbox_node {
 	struct list link;
 	u8 kind;
 	u8 prio;
+	u8 cpu; /* while queued: where */
 	bool queued;
 };
 
@@ -31,7 +34,11 @@ struct inbox {
 };
 
 void inbox_init(struct inbox *in);
+/* Queues the node; one that is queued already only moves to a higher priority. */
 void inbox_post(unsigned cpu, struct inbox_node *node, enum inbox_kind kind, unsigned prio);
+
+/* Takes the node out of that CPU's inbox; false if it was not in it. */
+bool inbox_remove(unsigned cpu, struct inbox_node *node);
 
 /* Highest priority of what waits, -1 if nothing. */
 static inline int inbox_top(const struct inbox *in)

@@ -10,7 +10,7 @@
 #include <object/gate.h>
 
 #define TAKT_ANY 0xff
-#define MAX_OPS 16
+#define MAX_OPS 16 /* a table entry missing is E_OP */
 
 struct op_desc {
 	op_handler handler;
@@ -48,6 +48,8 @@ int invocation_give(struct invocation *in, struct object *o, u64 rights)
 /* Looks up the capability arguments that the operation takes. */
 static int resolve_caps(const struct op_desc *op, struct invocation *in)
 {
+	/* It goes on with an object that it began to destroy. */
+	const struct op_desc *destroy = &ops[TAKT_FACTORY][TAKT_FACTORY_DESTROY];
 	struct thread *t = in->caller;
 
 	if (in->caps < op->caps_least || in->caps > op->caps_most)
@@ -61,7 +63,7 @@ static int resolve_caps(const struct op_desc *op, struct invocation *in)
 		cap = *slot;
 		in->cap[i] = cap_object(cap);
 		in->cap_right[i] = cap_rights(cap);
-		if (!in->cap[i])
+		if (!in->cap[i] || (in->cap[i]->dying && op != destroy))
 			return TAKT_E_CAP;
 		if (op->cap_type[i] != TAKT_ANY && op->cap_type[i] != in->cap[i]->type)
 			return TAKT_E_TYPE;
@@ -93,23 +95,12 @@ static int invoke_object(struct thread *t, struct object *o, u64 rights)
 	return err ? err : op->handler(o, rights, &in);
 }
 
-/* Sends the caller, blocked, to the CPU where its invocation has to be done. */
-static void go_remote(struct thread *t, unsigned cpu)
-{
-	if (t->cpu == this_cpu()->id) {
-		t->state = THREAD_BLOCKED;
-		t->invoke_prio = (u8)thread_prio(t);
-		this_cpu()->resched = true;
-	}
-	inbox_post(cpu, &t->node, INBOX_INVOKE, t->invoke_prio);
-}
-
 static void finish(struct thread *t, int err)
 {
 	if (err == E_BLOCKED)
 		return;
 	if (err <= E_REMOTE_BASE) {
-		go_remote(t, (unsigned)(E_REMOTE_BASE - err));
+		remote_send(t, (unsigned)(E_REMOTE_BASE - err));
 		return;
 	}
 	if (err == E_RESTART) {
@@ -118,8 +109,8 @@ static void finish(struct thread *t, int err)
 		t->regs->x[0] = (u64)(s64)err;
 		t->regs->x[1] = 0;
 	}
-	if (t->cpu != this_cpu()->id && t->state == THREAD_BLOCKED)
-		inbox_post(t->cpu, &t->node, INBOX_WAKE, t->invoke_prio);
+	if (t->cpu != this_cpu()->id)
+		remote_return(t);
 }
 
 static void invoke(struct thread *t)
@@ -129,7 +120,7 @@ static void invoke(struct thread *t)
 	struct object *o = cap_object(cap);
 	u64 rights = cap_rights(cap);
 
-	if (!o) {
+	if (!o || o->dying) {
 		finish(t, TAKT_E_CAP);
 	} else if (o->type == TAKT_GATE) {
 		if (rights & TAKT_R_GATE_CALL)

@@ -9,6 +9,7 @@
 #include <core/cpu.h>
 #include <core/invoke.h>
 #include <core/ipc.h>
+#include <core/quiesce.h>
 #include <core/sched.h>
 #include <object/sc.h>
 #include <object/task.h>
@@ -28,11 +29,29 @@ static void fail(struct thread *caller, int error)
 {
 	result(caller, error);
 	caller->peer = NULL;
-	if (local(caller)) {
+	if (local(caller))
 		caller->state = THREAD_RUN;
-	} else {
-		inbox_post(caller->cpu, &caller->node, INBOX_WAKE, caller->invoke_prio);
+	else
+		remote_return(caller);
+}
+
+void remote_send(struct thread *t, unsigned cpu)
+{
+	if (local(t)) {
+		t->state = THREAD_BLOCKED;
+		t->invoke_prio = (u8)thread_prio(t);
+		this_cpu()->resched = true;
+		if (t->deadline != TAKT_NEVER)
+			timerq_insert(&this_cpu()->timers, &t->timer, t->deadline);
 	}
+	__atomic_store_n(&t->request_cpu, (u8)cpu, __ATOMIC_RELAXED);
+	inbox_post(cpu, &t->node, INBOX_INVOKE, t->invoke_prio);
+}
+
+void remote_return(struct thread *t)
+{
+	__atomic_store_n(&t->request_cpu, t->cpu, __ATOMIC_RELAXED);
+	inbox_post(t->cpu, &t->node, INBOX_WAKE, t->invoke_prio);
 }
 
 /* --- Message transfer ----------------------------------------------------------------------- */
@@ -123,6 +142,9 @@ static int check_chain(struct thread *c, struct thread *s)
 		if (t == c)
 			return TAKT_E_DEADLOCK;
 		if (t->state != THREAD_OPEN && t->state != THREAD_WANT)
+			return 0;
+		/* Whom it wants may be gone already; an open call's server is not. */
+		if (!weak_get((struct weak){&t->peer->object, t->peer_birth}))
 			return 0;
 		t = t->peer;
 	}
@@ -225,16 +247,7 @@ void ipc_call(struct thread *caller, struct gate *g, bool may_transfer)
 			call_remote_here(caller, s);
 		return;
 	}
-	if (caller->deadline != TAKT_NEVER) { /* not offered between CPUs */
-		fail(caller, TAKT_E_CPU);
-		return;
-	}
-	if (local(caller)) {
-		caller->state = THREAD_BLOCKED;
-		caller->invoke_prio = (u8)thread_prio(caller);
-		this_cpu()->resched = true;
-	}
-	inbox_post(s->cpu, &caller->node, INBOX_INVOKE, caller->invoke_prio);
+	remote_send(caller, s->cpu);
 }
 
 void ipc_restart(struct thread *caller)
@@ -262,6 +275,13 @@ void ipc_abort(struct thread *caller, int error)
 
 /* --- Reply, wait ---------------------------------------------------------------------------- */
 
+/* It stops for good reason; who called it is told. */
+static void stop_here(struct thread *t)
+{
+	ipc_detach(t);
+	t->state = THREAD_STOPPED;
+}
+
 /* The handler's verdict: label 0 lets the thread go on. A thread of another CPU learns it when its
  * own CPU wakes it. */
 static void reply_fault(struct thread *self, struct thread *caller)
@@ -271,7 +291,9 @@ static void reply_fault(struct thread *self, struct thread *caller)
 	caller->fault_verdict = resume ? FAULT_RESUME : FAULT_STOP;
 	if (!self->remote_caller) {
 		caller->faulted = false;
-		caller->state = resume ? THREAD_RUN : THREAD_STOPPED;
+		caller->state = THREAD_RUN;
+		if (!resume)
+			stop_here(caller);
 	}
 }
 
@@ -297,7 +319,7 @@ static void reply(struct thread *self)
 			caller->state = THREAD_RUN;
 	}
 	if (self->remote_caller)
-		inbox_post(caller->cpu, &caller->node, INBOX_WAKE, caller->invoke_prio);
+		remote_return(caller);
 	self->remote_caller = false;
 }
 
@@ -354,6 +376,19 @@ void ipc_wait(struct thread *self)
 
 /* --- Signals, faults, end ------------------------------------------------------------------- */
 
+/* Who wanted it stopped goes on: its invocation is done again. */
+static void cancel_over(struct thread *t)
+{
+	struct thread *s = t->stopper;
+
+	if (!s)
+		return;
+	t->stopper = NULL;
+	s->waits_stop = NULL;
+	s->regs->pc -= 4;
+	remote_return(s);
+}
+
 void thread_wake(struct thread *t)
 {
 	struct cpu *c = this_cpu();
@@ -365,7 +400,11 @@ void thread_wake(struct thread *t)
 		if (t->fault_verdict == FAULT_UNHANDLED)
 			fault_dump(t, t->fault_syndrome, t->fault_address);
 		if (t->fault_verdict != FAULT_RESUME)
-			t->state = THREAD_STOPPED;
+			stop_here(t);
+	}
+	if (t->stopping) {
+		t->stopping = false;
+		stop_here(t);
 	}
 	while (!list_empty(&t->parked)) {
 		struct sc *sc = list_first(&t->parked, struct sc, link);
@@ -376,6 +415,8 @@ void thread_wake(struct thread *t)
 	}
 	if (t->sc[0] && !(t->caller && !t->remote_caller))
 		sc_activate(t->sc[0]);
+	if (!t->cancelling)
+		cancel_over(t);
 }
 
 void thread_signal(struct thread *t, u64 badges)
@@ -407,9 +448,7 @@ void ipc_fault(struct thread *t, u64 syndrome, u64 address)
 		t->faulted = false;
 	}
 	fault_dump(t, syndrome, address);
-	t->state = THREAD_STOPPED;
-	ipc_detach(t);
-	this_cpu()->resched = true;
+	stop_here(t);
 }
 
 void ipc_detach(struct thread *t)
@@ -441,4 +480,89 @@ void ipc_detach(struct thread *t)
 	}
 	timerq_remove(&c->timers, &t->timer);
 	c->resched = true;
+}
+
+/* --- Cancellation --------------------------------------------------------------------------- */
+
+/* Gives up what a thread of this or another CPU waits for here. False if it is not here any more. */
+static bool give_up(struct thread *t)
+{
+	struct thread *s = t->peer;
+
+	if (inbox_remove(this_cpu()->id, &t->node)) {
+		return true;
+	} else if (t->waits_stop) {
+		t->waits_stop->stopper = NULL;
+		t->waits_stop = NULL;
+	} else if (!list_empty(&t->want_link)) {
+		list_del(&t->want_link);
+	} else if (s && s->caller == t) {
+		s->caller = NULL;
+		s->remote_caller = false;
+		s->depth = 0; /* an orphan: it goes on, and its reply is dropped */
+	} else {
+		return false;
+	}
+	return true;
+}
+
+void ipc_cancel_here(struct thread *t)
+{
+	unsigned here = this_cpu()->id;
+	unsigned at = __atomic_load_n(&t->request_cpu, __ATOMIC_RELAXED);
+
+	if (here == t->cpu) {
+		t->cancelling = false;
+		if (t->state != THREAD_BLOCKED)
+			cancel_over(t);
+		return;
+	}
+	if (at == here && give_up(t)) {
+		result(t, t->cancel_error);
+		t->peer = NULL;
+		remote_return(t);
+		at = t->cpu;
+	}
+	/* After it to where it went, or home: nothing is left to do there but to say so. */
+	inbox_post(at == here ? t->cpu : at, &t->cancel_node, INBOX_CANCEL, t->invoke_prio);
+}
+
+static void cancel_blocked(struct thread *t, int error)
+{
+	unsigned at = __atomic_load_n(&t->request_cpu, __ATOMIC_RELAXED);
+
+	if (quiesce_cancel(t) || (at == t->cpu && give_up(t))) {
+		result(t, error);
+		thread_wake(t);
+	} else if (!t->cancelling && at != t->cpu) {
+		t->cancelling = true;
+		t->cancel_error = (s16)error;
+		inbox_post(at, &t->cancel_node, INBOX_CANCEL, t->invoke_prio);
+	}
+}
+
+void ipc_cancel(struct thread *t, int error)
+{
+	switch ((enum thread_state)t->state) {
+	case THREAD_OPEN:
+		ipc_abort(t, error);
+		this_cpu()->resched = true;
+		break;
+	case THREAD_WANT:
+		fail(t, error);
+		this_cpu()->resched = true;
+		break;
+	case THREAD_WAIT:
+		result(t, error);
+		thread_wake(t);
+		break;
+	case THREAD_BLOCKED:
+		cancel_blocked(t, error);
+		break;
+	case THREAD_STOPPED:
+	case THREAD_RUN:
+	case THREAD_IDLE:
+	case THREAD_DEAD:
+		break;
+	}
 }

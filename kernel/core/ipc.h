@@ -20,6 +20,16 @@ void ipc_wait(struct thread *self);
 /* Ends the call that `caller` makes with an error; the server becomes an orphan. */
 void ipc_abort(struct thread *caller, int error);
 
+/* Ends whatever `t` waits for with the error; at once, or when the CPU where its invocation is has
+ * given that up. On t's CPU. Nothing if it does not wait. */
+void ipc_cancel(struct thread *t, int error);
+/* From the inbox: t's cancel_node arrived here. */
+void ipc_cancel_here(struct thread *t);
+
+/* The thread's invocation goes to another CPU; or its result goes home. */
+void remote_send(struct thread *t, unsigned cpu);
+void remote_return(struct thread *t);
+
 /* The thread stops: who called it, and whom it calls, are told. */
 void ipc_detach(struct thread *t);
 

@@ -8,12 +8,17 @@
 #include <takt/objects.h>
 
 struct object {
-	u64 birth; /* globally unique, increasing; 0: destroyed */
-	u8 type;   /* enum takt_type */
-	bool dying;
+	u64 birth;  /* globally unique, increasing; 0: not yet, or destroyed */
+	u8 type;    /* enum takt_type, or OBJECT_INTERNAL */
+	bool dying; /* being destroyed: takes part in no operation any more */
 	u16 reserved0;
 	u32 reserved1;
+	struct object *limbo; /* the next on the factory's list of destroyed objects */
+	u64 limbo_round;      /* of quiescence, after which the memory may be reused */
 };
+
+/* In the memory of factories, but never named by a capability: mapping records. */
+#define OBJECT_INTERNAL 0xff
 
 /* A slot of a capability table. The rights share the word with the address, so that a read torn
  * between word and birth can only fail. */
@@ -71,5 +76,20 @@ void object_born(struct object *o);
 
 /* Takes back an object that no capability to it was ever handed out for. */
 void object_discard(struct object *o);
+
+struct invocation;
+
+/*
+ * Destroys o and what depends on it, one step at a time: first whatever lies deepest, o itself last.
+ * E_RESTART or E_REMOTE until o is gone, then E_BLOCKED: the caller is woken with 0 when no CPU can
+ * hold a pointer to it any more. In destroy.c.
+ */
+int object_destroy(struct object *o, struct invocation *in) MUST_CHECK;
+
+/* Frees what left limbo; before the factory's account is shown or found empty. */
+void object_reclaim(struct factory *f);
+
+/* Takes a living object out of sight and puts it on its factory's list. */
+void object_retire(struct object *o);
 
 #endif

@@ -2,6 +2,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/elf.h>
+#include <core/invoke.h>
 #include <core/root.h>
 #include <core/sched.h>
 #include <object/factory.h>
@@ -70,6 +71,7 @@ static void map_ram(struct builder *b, u64 va, u64 size, const void *data, u64 d
 {
 	u64 base = take_ram(b, size, PAGE_SIZE);
 	struct memory *m = extent(b, base, size, TAKT_MEMORY_RAM);
+	int err;
 
 	arch_kernel_map(PADDR(base), size);
 	memset(kva(PADDR(base)), 0, size);
@@ -78,7 +80,10 @@ static void map_ram(struct builder *b, u64 va, u64 size, const void *data, u64 d
 	arch_kernel_unmap(PADDR(base), size);
 	for (u64 at = 0; flags & TAKT_MAP_EXEC && at < size; at += PAGE_SIZE)
 		arch_sync_frame(PADDR(base + at), PAGE_SIZE, TAKT_SYNC_CODE);
-	must(task_map_memory(b->task, m, va, 0, size, flags), "mapping");
+	do
+		err = task_map_memory(b->task, m, va, 0, size, flags);
+	while (err == E_RESTART);
+	must(err, "mapping");
 }
 
 static u64 load_elf(struct builder *b)
@@ -199,7 +204,9 @@ static struct sc *make_sc(struct builder *b, struct scheduler *s)
 	sc->prio = ROOT_PRIORITY;
 	sc->cpu = 0;
 	sc->budget = sc->period = platform.counter_hz / ROOT_SLICE_HZ;
-	sc->scheduler = weak_to(&s->object);
+	sc->scheduler = s;
+	list_init(&sc->sched_link);
+	list_add_tail(&s->scs, &sc->sched_link);
 	sc->timer.kind = TIMER_SC;
 	list_init(&sc->link);
 	sc_refill_reset(sc, now_ticks());
@@ -219,10 +226,13 @@ static void make_thread(struct builder *b, u64 entry)
 	if (!s || !t || !utcb)
 		panic("cannot make the first task: out of memory");
 	must(task_map_frame(b->task, TAKT_ROOT_UTCB_VA, utcb), "UTCB");
+	object_born(&s->object);
 	sc = make_sc(b, s);
 	t->utcb = utcb;
 	t->task = b->task;
 	t->guest_task = b->task;
+	list_add_tail(&b->task->threads, &t->task_link);
+	list_add_tail(&b->task->guests, &t->guest_link);
 	t->cpu = 0;
 	context_start(t, entry, TAKT_ROOT_STACK_TOP, TAKT_ROOT_BOOTINFO_VA);
 	t->state = THREAD_RUN;

@@ -441,6 +441,12 @@ static void thread_timer_due(struct thread *t)
 		}
 		machine_timer_due(t);
 		break;
+	case THREAD_BLOCKED:
+		if (t->deadline != TAKT_NEVER && t->deadline <= now_ticks()) {
+			ipc_cancel(t, TAKT_E_TIMEOUT);
+			break;
+		}
+		/* fall through */
 	default:
 		if (t->kind == TAKT_THREAD_MACHINE)
 			machine_timer_due(t);

@@ -4,6 +4,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/quiesce.h>
 #include <core/root.h>
 #include <core/sched.h>
 
@@ -20,6 +21,7 @@ static void init_cpu(struct cpu *c)
 void kernel_main(void)
 {
 	frame_table_init();
+	quiesce_init();
 	irqc_init();
 	init_cpu(this_cpu());
 	smp_start();

@@ -4,6 +4,7 @@
 #include <object/factory.h>
 #include <object/gate.h>
 #include <object/irq.h>
+#include <object/memory.h>
 #include <object/task.h>
 #include <object/thread.h>
 
@@ -11,13 +12,15 @@ struct factory *factory_in(u64 base, u64 size, struct memory *extent)
 {
 	struct factory *f = kva(PADDR(base));
 
-	arch_kernel_map(PADDR(base), size);
+	/* The factory is the first object in its own first frame; the others are mapped when used. */
+	arch_kernel_map(PADDR(base), PAGE_SIZE);
 	memset(f, 0, PAGE_SIZE);
-	/* The factory is the first object in its own first frame. */
 	f->object.type = TAKT_FACTORY;
 	f->extent = extent;
-	kmem_adopt(f, base + PAGE_SIZE, size - PAGE_SIZE);
-	f->pages++;
+	f->fresh = base + PAGE_SIZE;
+	f->fresh_end = base + size;
+	f->pages = (u32)(size >> PAGE_SHIFT);
+	f->free_pages = f->pages - 1;
 	frame_hold_objects(f, (u32)(base >> PAGE_SHIFT), FACTORY_SIZE_CLASS);
 	frame_of(base)->used = 1;
 	frame_of(base)->count = 1;
@@ -89,8 +92,163 @@ int factory_op_info(struct object *self, u64 rights, struct invocation *in)
 	struct factory *f = self_factory(self);
 
 	(void)rights;
+	object_reclaim(f);
 	in->w[0] = f->pages;
 	in->w[1] = f->free_pages;
 	in->w[2] = f->objects;
 	return 0;
+}
+
+#define SUB_PAGES 1024
+
+int factory_op_sub(struct object *self, u64 rights, struct invocation *in)
+{
+	struct factory *f = self_factory(self);
+	u64 pages = in->w[0];
+	struct factory *sub;
+	int err;
+
+	(void)rights;
+	if (!pages || pages > SUB_PAGES)
+		return TAKT_E_RANGE;
+	err = invocation_window(in);
+	if (err)
+		return err;
+	object_reclaim(f);
+	sub = object_alloc(f, sizeof(*sub), TAKT_FACTORY);
+	if (!sub)
+		return TAKT_E_NOMEM;
+	sub->parent = f;
+	err = TAKT_E_NOMEM;
+	if (!kmem_take(f, sub, (u32)pages))
+		goto fail;
+	object_born(&sub->object);
+	err = invocation_give(in, &sub->object, TAKT_R_ALL);
+	if (!err)
+		return 0;
+	kmem_return(sub, f);
+fail:
+	object_discard(&sub->object);
+	return err;
+}
+
+/* --- Destroy --------------------------------------------------------------------------------- */
+
+/* Whose memory the factory itself is in. */
+static struct factory *factory_up(const struct factory *f)
+{
+	if (f->parent)
+		return f->parent;
+	return f->extent ? kmem_owner(f->extent) : NULL;
+}
+
+bool factory_contains(const struct factory *f, const struct factory *inner)
+{
+	while (inner && inner != f)
+		inner = factory_up(inner);
+	return inner;
+}
+
+/* What the caller stands on: itself, its task, or something that holds either. */
+static bool carries_caller(struct object *o, struct thread *t)
+{
+	const struct factory *f = NULL;
+
+	if (o == &t->object || o == &t->task->object)
+		return true;
+	if (o->type == TAKT_FACTORY)
+		f = container_of(o, struct factory, object);
+	else if (o->type == TAKT_MEMORY)
+		f = container_of(o, struct memory, object)->factory;
+	return f && (factory_contains(f, kmem_owner(t)) || factory_contains(f, kmem_owner(t->task)));
+}
+
+int factory_op_destroy(struct object *self, u64 rights, struct invocation *in)
+{
+	struct factory *f = self_factory(self);
+	struct object *o = in->cap[0];
+	struct factory *owner = kmem_owner(o);
+
+	(void)rights;
+	if (o->type == TAKT_FACTORY)
+		owner = factory_up(container_of(o, struct factory, object));
+	if (!owner || !factory_contains(f, owner))
+		return TAKT_E_RIGHTS;
+	if (carries_caller(o, in->caller))
+		return TAKT_E_INVAL;
+	return object_destroy(o, in);
+}
+
+#define SCAN_FRAMES 32
+
+/* The range in which its frames lie: that of the extent, its own or an ancestor's. */
+static void factory_range(const struct factory *f, u64 *base, u64 *end)
+{
+	while (f->parent)
+		f = f->parent;
+	*base = ALIGN_DOWN((u64)f, PAGE_SIZE);
+	*end = f->fresh;
+}
+
+struct object *factory_next(struct factory *f, bool *more)
+{
+	u64 base, end;
+
+	factory_range(f, &base, &end);
+	f->cursor = MAX(f->cursor, base);
+	for (unsigned n = 0; n < SCAN_FRAMES && f->cursor < end; n++) {
+		struct frame *fr = frame_of(f->cursor);
+		u64 used = fr->owner == f && !fr->whole ? fr->used : 0;
+
+		for (; used; used &= used - 1) {
+			u64 slot = (u64)__builtin_ctzll(used) << (6 + fr->size_class);
+			struct object *o = kva(PADDR(f->cursor + slot));
+
+			if (o->birth && o != &f->object)
+				return o;
+		}
+		f->cursor += PAGE_SIZE;
+	}
+	*more = f->cursor < end;
+	return NULL;
+}
+
+#define RETURN_FRAMES 8
+
+int factory_teardown(struct factory *f)
+{
+	u64 base, end;
+
+	object_reclaim(f);
+	if (f->limbo) /* the caller waits for the round, then comes again */
+		return TAKT_E_AGAIN;
+	if (f->parent) {
+		for (unsigned n = 0; n < RETURN_FRAMES && f->pages; n++)
+			kmem_give_one(f, f->parent);
+		return f->pages ? E_RESTART : 0;
+	}
+	factory_range(f, &base, &end);
+	/* Back from the end: `fresh` is the cursor. The first frame, with the factory, goes last. */
+	for (unsigned n = 0; n < RETURN_FRAMES && f->fresh > base + PAGE_SIZE; n++) {
+		f->fresh -= PAGE_SIZE;
+		memset(kva(PADDR(f->fresh)), 0, PAGE_SIZE);
+		frame_release(f->fresh);
+	}
+	return f->fresh > base + PAGE_SIZE ? E_RESTART : 0;
+}
+
+void factory_reclaim(struct factory *f)
+{
+	struct memory *m = f->extent;
+	u64 base = (u64)f;
+
+	if (f->parent) {
+		kmem_free(f);
+		return;
+	}
+	memset(f, 0, PAGE_SIZE);
+	frame_release(base);
+	m->factory = NULL;
+	m->claimed = false;
+	m->cleared = 0;
 }

@@ -142,9 +142,14 @@ static struct irq *self_irq(struct object *self)
 
 static void unbind(struct irq *irq)
 {
+	struct thread *t = target_thread(irq);
+
 	if (irq->target == IRQ_UNBOUND)
 		return;
 	timerq_remove(&this_cpu()->timers, &irq->timer);
+	(void)!inbox_remove(irq->cpu, &irq->node);
+	if (irq->target == IRQ_VCPU && t && t->machine)
+		(void)!virq_bind(t, irq->virq, IRQ_SOFT);
 	irq->target = IRQ_UNBOUND;
 	if (irq->intid == IRQ_SOFT)
 		return;
@@ -280,5 +285,14 @@ int irq_op_timer(struct object *self, u64 rights, struct invocation *in)
 		timerq_remove(&this_cpu()->timers, &irq->timer);
 	else
 		timerq_insert(&this_cpu()->timers, &irq->timer, at);
+	return 0;
+}
+
+/* --- Destroy --------------------------------------------------------------------------------- */
+
+int irq_teardown(struct irq *irq)
+{
+	ON_ITS_CPU(irq);
+	unbind(irq);
 	return 0;
 }

@@ -33,6 +33,9 @@ _Static_assert(sizeof(struct irq) <= 256, "size class");
 
 struct irq *irq_create(struct factory *f, u32 intid, bool edge) MUST_CHECK;
 
+/* One step of its end, on its target's CPU. */
+int irq_teardown(struct irq *irq) MUST_CHECK;
+
 /* It arrived; any CPU. */
 void irq_arrive(struct irq *irq);
 /* The same, on the target's CPU. */

@@ -28,8 +28,14 @@ int memory_carve(struct memory *parent, struct memory *child)
 	int err = TAKT_E_EXISTS;
 
 	spin_lock(&parent->lock);
-	if (parent->claimed)
+	if (parent->claimed || parent->object.dying) {
+		err = TAKT_E_STATE;
 		goto out;
+	}
+	if (parent->uses == MEMORY_USES || parent->depth == MEMORY_DEPTH) {
+		err = TAKT_E_QUOTA;
+		goto out;
+	}
 	list_for_each (l, &parent->mappings) {
 		struct mapping *m = container_of(l, struct mapping, in_memory);
 		u64 base = parent->base + m->offset;
@@ -46,11 +52,28 @@ int memory_carve(struct memory *parent, struct memory *child)
 			at = l;
 	}
 	list_insert(at, &child->sibling);
+	parent->uses++;
 	child->parent = parent;
+	child->depth = (u8)(parent->depth + 1);
+	child->writable = parent->writable;
 	err = 0;
 out:
 	spin_unlock(&parent->lock);
 	return err;
+}
+
+/* The range is the parent's own again. */
+static void uncarve(struct memory *m)
+{
+	struct memory *parent = m->parent;
+
+	if (!parent)
+		return;
+	spin_lock(&parent->lock);
+	list_del(&m->sibling);
+	parent->uses--;
+	spin_unlock(&parent->lock);
+	m->parent = NULL;
 }
 
 static struct memory *self_memory(struct object *self)
@@ -97,9 +120,7 @@ int memory_op_derive(struct object *self, u64 rights, struct invocation *in)
 	err = invocation_give(in, &child->object, in->w[2] & rights);
 	if (!err)
 		return 0;
-	spin_lock(&m->lock);
-	list_del(&child->sibling);
-	spin_unlock(&m->lock);
+	uncarve(child);
 fail:
 	object_discard(&child->object);
 	return err;
@@ -117,8 +138,10 @@ int memory_op_to_factory(struct object *self, u64 rights, struct invocation *in)
 	err = invocation_window(in);
 	if (err)
 		return err;
+	if (m->depth == MEMORY_DEPTH)
+		return TAKT_E_QUOTA;
 	spin_lock(&m->lock);
-	if (m->claimed || !list_empty(&m->children) || !list_empty(&m->mappings))
+	if (m->claimed || m->object.dying || m->uses)
 		err = TAKT_E_STATE;
 	else
 		m->claimed = true;
@@ -126,6 +149,7 @@ int memory_op_to_factory(struct object *self, u64 rights, struct invocation *in)
 	if (err)
 		return err;
 	f = factory_in(m->base, m->size, m);
+	m->factory = f;
 	return invocation_give(in, &f->object, TAKT_R_ALL);
 }
 
@@ -162,4 +186,32 @@ int memory_op_sync(struct object *self, u64 rights, struct invocation *in)
 	in->w[0] = offset;
 	in->w[1] = size;
 	return E_RESTART;
+}
+
+/* --- Destroy --------------------------------------------------------------------------------- */
+
+#define CLEAR_STEP (2 * PAGE_SIZE)
+
+int memory_teardown(struct memory *m)
+{
+	struct mapping *map = NULL;
+
+	spin_lock(&m->lock);
+	if (!list_empty(&m->mappings))
+		map = list_first(&m->mappings, struct mapping, in_memory);
+	spin_unlock(&m->lock);
+	if (map) {
+		int err = mapping_shrink(map);
+
+		return err ? err : E_RESTART;
+	}
+	if (m->kind == TAKT_MEMORY_RAM && m->writable && m->cleared < m->size) {
+		for (u64 i = 0; i < CLEAR_STEP && m->cleared < m->size; i += PAGE_SIZE) {
+			arch_clear_frame(PADDR(m->base + m->cleared));
+			m->cleared += PAGE_SIZE;
+		}
+		return E_RESTART;
+	}
+	uncarve(m);
+	return 0;
 }

@@ -12,7 +12,12 @@ struct task;
 struct memory {
 	struct object object;
 	u8 kind; /* enum takt_memory_kind */
-	bool claimed; /* became a factory, or is the kernel's */
+	bool claimed;  /* became a factory, or is the kernel's */
+	bool writable; /* content may have been written: it is cleared at the end */
+	u8 depth;      /* of extents and factories above it */
+	u16 uses;      /* children and mappings */
+	u64 cleared;   /* destroy: bytes cleared so far */
+	struct factory *factory; /* what it became */
 	struct spinlock lock; /* children and mappings */
 	u64 base, size;
 	struct memory *parent;
@@ -20,18 +25,32 @@ struct memory {
 	struct list sibling;
 	struct list mappings; /* struct mapping.in_memory */
 };
-_Static_assert(sizeof(struct memory) <= 128, "size class");
+_Static_assert(sizeof(struct memory) <= 256, "size class");
 
-/* One mapped range; paid by the task's factory. */
+/* Bound the walks over children and mappings, and thereby every operation on an extent or a task. */
+#define MEMORY_USES 256
+#define TASK_MAPPINGS 128
+#define MEMORY_DEPTH 16
+
+enum mapping_state { MAPPING_GROWS, MAPPING_WHOLE, MAPPING_SHRINKS };
+
+/* One mapped range; paid by the task's factory. Made and removed in steps: `done` bytes of it have
+ * entries, or have none any more. */
 struct mapping {
+	struct object object;
 	struct list in_memory, in_task;
+	u8 state;
+	u64 done;
 	struct memory *memory;
 	struct task *task;
 	u64 va, offset, size, flags;
 };
-_Static_assert(sizeof(struct mapping) <= 128, "size class");
+_Static_assert(sizeof(struct mapping) <= 256, "size class");
 
 struct memory *memory_create(struct factory *f, u64 base, u64 size, unsigned kind) MUST_CHECK;
+
+/* One step of its end: a mapping that goes, or a part cleared. 0 when all is done. */
+int memory_teardown(struct memory *m) MUST_CHECK;
 
 /* Carves [base, base + size) out of parent for a child. E_RANGE, E_EXISTS if it overlaps a child
  * or a mapping. */

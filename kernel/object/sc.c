@@ -37,14 +37,13 @@ int sc_op_info(struct object *self, u64 rights, struct invocation *in)
 int sc_op_update(struct object *self, u64 rights, struct invocation *in)
 {
 	struct sc *sc = self_sc(self);
-	struct object *o = weak_get(sc->scheduler);
 	int err;
 
 	(void)rights;
 	ON_ITS_CPU(sc);
-	if (!o)
+	if (!sc->scheduler)
 		return TAKT_E_GONE;
-	err = scheduler_afford(container_of(o, struct scheduler, object), sc, in->w[0], in->w[1]);
+	err = scheduler_afford(sc->scheduler, sc, in->w[0], in->w[1]);
 	if (err)
 		return err;
 	/* The current window is not enlarged: the new budget counts from one period on. */
@@ -65,5 +64,16 @@ int sc_op_depleted_irq(struct object *self, u64 rights, struct invocation *in)
 	if (!(in->cap_right[0] & TAKT_R_IRQ_TRIGGER))
 		return TAKT_E_RIGHTS;
 	self_sc(self)->depleted_irq = weak_to(in->cap[0]);
+	return 0;
+}
+
+/* --- Destroy --------------------------------------------------------------------------------- */
+
+int sc_teardown(struct sc *sc)
+{
+	ON_ITS_CPU(sc);
+	if (sc->state != SC_UNBOUND)
+		sc_release(sc);
+	scheduler_forget(sc);
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 struct thread;
 struct scheduler;
+struct invocation;
 
 enum sc_state {
 	SC_UNBOUND,  /* no thread */
@@ -36,10 +37,14 @@ struct sc {
 	u64 consumed; /* ticks, in all */
 	struct thread *home;
 	struct weak depleted_irq;
-	struct weak scheduler; /* that made it */
+	struct scheduler *scheduler; /* that made it; null: gone */
+	struct list sched_link;	     /* in its list */
 	u16 share;	       /* per mille taken from it */
 	u8 head, count;	       /* ring of refills */
 	struct sc_refill refill[SC_REFILLS];
 };
+/* One step of its end, on its CPU. */
+int sc_teardown(struct sc *sc) MUST_CHECK;
+
 _Static_assert(sizeof(struct sc) <= 512, "size class");
 #endif

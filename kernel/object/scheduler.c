@@ -22,8 +22,10 @@ struct scheduler *scheduler_create(struct factory *f, unsigned lowest, unsigned 
 	s->highest = (u8)highest;
 	s->cpu_mask = (u16)cpu_mask;
 	for (unsigned i = 0; i < MAX_CPUS; i++)
-		s->share_left[i] = cpu_mask & 1u << i ? (u16)share : 0;
-	object_born(&s->object);
+		s->share[i] = s->share_left[i] = cpu_mask & 1u << i ? (u16)share : 0;
+	list_init(&s->children);
+	list_init(&s->sibling);
+	list_init(&s->scs);
 	return s;
 }
 
@@ -78,6 +80,65 @@ int scheduler_afford(struct scheduler *s, struct sc *sc, u64 budget, u64 period)
 	return err;
 }
 
+static int enlist(struct scheduler *s, struct sc *sc)
+{
+	int err = TAKT_E_STATE;
+
+	spin_lock(&s->lock);
+	if (!s->object.dying) {
+		list_add_tail(&s->scs, &sc->sched_link);
+		sc->scheduler = s;
+		err = 0;
+	}
+	spin_unlock(&s->lock);
+	return err;
+}
+
+void scheduler_forget(struct sc *sc)
+{
+	struct scheduler *s = sc->scheduler;
+
+	if (!s)
+		return;
+	spin_lock(&s->lock);
+	list_del(&sc->sched_link);
+	s->share_left[sc->cpu] = (u16)(s->share_left[sc->cpu] + sc->share);
+	spin_unlock(&s->lock);
+	sc->share = 0;
+	sc->scheduler = NULL;
+}
+
+/* The child takes its share on every CPU, or nothing. */
+static int take_share(struct scheduler *s, struct scheduler *child, unsigned share)
+{
+	int err = s->object.dying ? TAKT_E_STATE : 0;
+
+	for (unsigned i = 0; i < MAX_CPUS && !err; i++)
+		if (child->cpu_mask & 1u << i && s->share_left[i] < share)
+			err = TAKT_E_QUOTA;
+	if (err)
+		return err;
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		s->share_left[i] = (u16)(s->share_left[i] - child->share[i]);
+	list_add_tail(&s->children, &child->sibling);
+	child->parent = s;
+	return 0;
+}
+
+static void give_share(struct scheduler *child)
+{
+	struct scheduler *s = child->parent;
+
+	if (!s)
+		return;
+	spin_lock(&s->lock);
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		s->share_left[i] = (u16)(s->share_left[i] + child->share[i]);
+	list_del(&child->sibling);
+	spin_unlock(&s->lock);
+	child->parent = NULL;
+}
+
 /* --- Operations ------------------------------------------------------------------------------ */
 
 int scheduler_op_create_sc(struct object *self, u64 rights, struct invocation *in)
@@ -107,17 +168,21 @@ int scheduler_op_create_sc(struct object *self, u64 rights, struct invocation *i
 	sc->cpu = (u8)cpu;
 	sc->budget = budget;
 	sc->period = period;
-	sc->scheduler = weak_to(self);
 	sc->timer.kind = TIMER_SC;
 	list_init(&sc->link);
+	list_init(&sc->sched_link);
 	sc_refill_reset(sc, now_ticks());
 	err = scheduler_afford(s, sc, budget, period);
+	if (!err)
+		err = enlist(s, sc);
 	if (!err) {
 		object_born(&sc->object);
 		err = invocation_give(in, &sc->object, TAKT_R_ALL);
 	}
-	if (err)
+	if (err) {
+		scheduler_forget(sc);
 		object_discard(&sc->object);
+	}
 	return err;
 }
 
@@ -166,19 +231,17 @@ int scheduler_op_narrow(struct object *self, u64 rights, struct invocation *in)
 	child = scheduler_create(f, (unsigned)lowest, (unsigned)highest, mask, (unsigned)share);
 	if (!child)
 		return TAKT_E_NOMEM;
-	child->parent = weak_to(self);
 	spin_lock(&s->lock);
-	for (unsigned i = 0; i < MAX_CPUS && !err; i++)
-		if (mask & 1u << i && s->share_left[i] < share)
-			err = TAKT_E_QUOTA;
-	for (unsigned i = 0; i < MAX_CPUS && !err; i++)
-		if (mask & 1u << i)
-			s->share_left[i] = (u16)(s->share_left[i] - share);
+	err = take_share(s, child, (unsigned)share);
 	spin_unlock(&s->lock);
-	if (!err)
+	if (!err) {
+		object_born(&child->object);
 		err = invocation_give(in, &child->object, TAKT_R_ALL);
-	if (err)
+	}
+	if (err) {
+		give_share(child);
 		object_discard(&child->object);
+	}
 	return err;
 }
 
@@ -199,4 +262,26 @@ int scheduler_op_info(struct object *self, u64 rights, struct invocation *in)
 	in->w[4] = s->highest;
 	in->w[5] = s->share_left[cpu];
 	return 0;
+}
+
+/* --- Destroy --------------------------------------------------------------------------------- */
+
+int scheduler_teardown(struct scheduler *s)
+{
+	struct sc *sc;
+
+	spin_lock(&s->lock);
+	sc = list_empty(&s->scs) ? NULL : list_first(&s->scs, struct sc, sched_link);
+	spin_unlock(&s->lock);
+	if (!sc) {
+		give_share(s);
+		return 0;
+	}
+	/* Without its scheduler an SC is worth nothing; its thread keeps its place in calls. */
+	if (sc->cpu != this_cpu()->id)
+		return E_REMOTE(sc->cpu);
+	if (sc->state != SC_UNBOUND)
+		sc_release(sc);
+	scheduler_forget(sc);
+	return E_RESTART;
 }

@@ -4,7 +4,10 @@
 #define OBJECT_SCHEDULER_H
 
 #include <arch/inline.h>
+#include <core/list.h>
 #include <core/object.h>
+
+struct sc;
 
 struct scheduler {
 	struct object object;
@@ -12,14 +15,22 @@ struct scheduler {
 	u8 lowest, highest;
 	u16 cpu_mask;
 	u16 share_left[MAX_CPUS]; /* per mille */
-	struct weak parent;
+	u16 share[MAX_CPUS]; /* taken from the parent */
+	struct scheduler *parent;
+	struct list children; /* of sibling */
+	struct list sibling;
+	struct list scs; /* struct sc.sched_link */
 };
-_Static_assert(sizeof(struct scheduler) <= 128, "size class");
+_Static_assert(sizeof(struct scheduler) <= 256, "size class");
+
+/* One step of its end: an SC that it made is released. Its children are gone. */
+int scheduler_teardown(struct scheduler *s) MUST_CHECK;
+
+/* The SC goes: its share comes back. */
+void scheduler_forget(struct sc *sc);
 
 struct scheduler *scheduler_create(struct factory *f, unsigned lowest, unsigned highest,
 				   u64 cpu_mask, unsigned share) MUST_CHECK;
-
-struct sc;
 
 /* Takes the share that the SC needs for budget and period, in place of what it holds. E_RANGE for
  * times out of bounds, E_QUOTA. */

@@ -46,6 +46,8 @@ struct task *task_create(struct factory *f, unsigned kind, const u64 name[2])
 	t->kind = (u8)kind;
 	memcpy(t->name, name, sizeof(t->name));
 	list_init(&t->mappings);
+	list_init(&t->threads);
+	list_init(&t->guests);
 	t->space.root = kmem_alloc_page(f);
 	t->leaf = kmem_alloc_page(f);
 	vmid = vmid_take();
@@ -63,7 +65,7 @@ fail:
 		kmem_free(t->leaf);
 	if (t->space.root)
 		kmem_free(t->space.root);
-	kmem_free(t);
+	object_discard(&t->object);
 	return NULL;
 }
 
@@ -137,48 +139,150 @@ static void *table_alloc(void *factory)
 	return kmem_alloc_page(factory);
 }
 
-static int map_all(struct task *t, struct mapping *m, u64 pa)
+/* The record leaves the task's list and the extent's, and is freed. With neither lock. */
+static void mapping_drop(struct mapping *m)
 {
-	u64 done = 0;
-	int err = 0;
-
-	while (done < m->size && !err)
-		err = stage2_map(&t->space, IPADDR(m->va), PADDR(pa), m->size, m->flags,
-				 table_alloc, kmem_owner(t), &done);
-	if (err) {
-		u64 end = done;
-
-		done = 0;
-		while (done < end)
-			stage2_unmap(&t->space, IPADDR(m->va), end, &done);
+	spin_lock(&m->task->lock);
+	list_del(&m->in_task);
+	m->task->mapping_count--;
+	spin_unlock(&m->task->lock);
+	if (m->memory) {
+		spin_lock(&m->memory->lock);
+		list_del(&m->in_memory);
+		m->memory->uses--;
+		spin_unlock(&m->memory->lock);
 	}
+	kmem_free(m);
+}
+
+int mapping_shrink(struct mapping *m)
+{
+	struct task *t = m->task;
+
+	spin_lock(&t->lock);
+	if (m->state != MAPPING_SHRINKS) {
+		/* What has no entries yet needs none removed. */
+		m->size = m->state == MAPPING_GROWS ? m->done : m->size;
+		m->done = 0;
+		m->state = MAPPING_SHRINKS;
+	}
+	if (m->done < m->size)
+		stage2_unmap(&t->space, IPADDR(m->va), m->size, &m->done);
+	bool gone = m->done >= m->size;
+
+	spin_unlock(&t->lock);
+	if (!gone)
+		return E_RESTART;
+	mapping_drop(m);
+	return 0;
+}
+
+static int mapping_grow(struct mapping *m, u64 pa)
+{
+	struct task *t = m->task;
+	int err;
+
+	spin_lock(&t->lock);
+	err = stage2_map(&t->space, IPADDR(m->va), PADDR(pa), m->size, m->flags, table_alloc,
+			 kmem_owner(t), &m->done);
+	if (!err && m->done == m->size)
+		m->state = MAPPING_WHOLE;
+	spin_unlock(&t->lock);
+	return !err && m->done < m->size ? E_RESTART : err;
+}
+
+static struct mapping *mapping_new(struct task *t, u64 va, u64 size, u64 flags)
+{
+	struct mapping *m = kmem_alloc(kmem_owner(t), sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->object.type = OBJECT_INTERNAL;
+	m->task = t;
+	m->va = va;
+	m->size = size;
+	m->flags = flags;
+	return m;
+}
+
+/* With t's lock. */
+static int mapping_enlist(struct task *t, struct mapping *m)
+{
+	if (t->object.dying)
+		return TAKT_E_STATE;
+	if (t->mapping_count == TASK_MAPPINGS)
+		return TAKT_E_QUOTA;
+	if (!va_free(t, m->va, m->size))
+		return TAKT_E_EXISTS;
+	t->mapping_count++;
+	list_add_tail(&t->mappings, &m->in_task);
+	return 0;
+}
+
+static struct mapping *find_mapping(struct task *t, u64 va, u64 size, enum mapping_state state)
+{
+	struct mapping *found = NULL;
+
+	spin_lock(&t->lock);
+	list_for_each (l, &t->mappings) {
+		struct mapping *m = container_of(l, struct mapping, in_task);
+
+		if (m->va == va && m->size == size && m->memory && m->state == state) {
+			found = m;
+			break;
+		}
+	}
+	spin_unlock(&t->lock);
+	return found;
+}
+
+/* A record of the whole range stands from the first step on, so that nothing else gets in between. */
+static int mapping_begin(struct task *t, struct memory *mem, struct mapping *m)
+{
+	int err;
+
+	spin_lock(&mem->lock);
+	spin_lock(&t->lock);
+	if (mem->claimed || mem->object.dying)
+		err = TAKT_E_STATE;
+	else if (mem->uses == MEMORY_USES)
+		err = TAKT_E_QUOTA;
+	else if (carved_out(mem, mem->base + m->offset, m->size))
+		err = TAKT_E_EXISTS;
+	else
+		err = mapping_enlist(t, m);
+	if (!err) {
+		mem->uses++;
+		if (m->flags & TAKT_MAP_WRITE)
+			mem->writable = true;
+		list_add_tail(&mem->mappings, &m->in_memory);
+	}
+	spin_unlock(&t->lock);
+	spin_unlock(&mem->lock);
 	return err;
 }
 
 int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 size, u64 flags)
 {
-	struct mapping *m = kmem_alloc(kmem_owner(t), sizeof(*m));
+	struct mapping *m = find_mapping(t, va, size, MAPPING_GROWS);
 	int err;
 
-	if (!m)
-		return TAKT_E_NOMEM;
-	*m = (struct mapping){.memory = mem, .task = t, .va = va, .offset = offset, .size = size,
-			      .flags = flags};
-	spin_lock(&mem->lock);
-	spin_lock(&t->lock);
-	err = TAKT_E_EXISTS;
-	if (mem->claimed || carved_out(mem, mem->base + offset, size) || !va_free(t, va, size))
-		goto out;
-	err = map_all(t, m, mem->base + offset);
-	if (err)
-		goto out;
-	list_add_tail(&t->mappings, &m->in_task);
-	list_add_tail(&mem->mappings, &m->in_memory);
-out:
-	spin_unlock(&t->lock);
-	spin_unlock(&mem->lock);
-	if (err)
-		kmem_free(m);
+	if (!m || m->memory != mem || m->offset != offset || m->flags != flags) {
+		m = mapping_new(t, va, size, flags);
+		if (!m)
+			return TAKT_E_NOMEM;
+		m->memory = mem;
+		m->offset = offset;
+		err = mapping_begin(t, mem, m);
+		if (err) {
+			kmem_free(m);
+			return err;
+		}
+	}
+	err = mapping_grow(m, mem->base + offset);
+	if (err && err != E_RESTART)
+		while (mapping_shrink(m) == E_RESTART)
+			; /* at most what this factory's memory allowed for */
 	return err;
 }
 
@@ -190,19 +294,36 @@ int task_map_frame(struct task *t, u64 va, void *frame)
 
 	if (err)
 		return err;
-	m = kmem_alloc(kmem_owner(t), sizeof(*m));
+	m = mapping_new(t, va, PAGE_SIZE, TAKT_MAP_READ | TAKT_MAP_WRITE);
 	if (!m)
 		return TAKT_E_NOMEM;
-	*m = (struct mapping){.task = t, .va = va, .size = PAGE_SIZE,
-			      .flags = TAKT_MAP_READ | TAKT_MAP_WRITE};
 	spin_lock(&t->lock);
-	err = va_free(t, va, PAGE_SIZE) ? map_all(t, m, kpa(frame).v) : TAKT_E_EXISTS;
-	if (!err)
-		list_add_tail(&t->mappings, &m->in_task);
+	err = mapping_enlist(t, m);
 	spin_unlock(&t->lock);
-	if (err)
+	if (err) {
 		kmem_free(m);
+		return err;
+	}
+	err = mapping_grow(m, kpa(frame).v);
+	if (err)
+		(void)!mapping_shrink(m);
 	return err;
+}
+
+void task_unmap_frame(struct task *t, u64 va)
+{
+	struct mapping *found = NULL;
+
+	spin_lock(&t->lock);
+	list_for_each (l, &t->mappings) {
+		struct mapping *m = container_of(l, struct mapping, in_task);
+
+		if (m->va == va && !m->memory)
+			found = m;
+	}
+	spin_unlock(&t->lock);
+	if (found)
+		(void)!mapping_shrink(found); /* one page: one step */
 }
 
 int task_op_map(struct object *self, u64 rights, struct invocation *in)
@@ -218,39 +339,15 @@ int task_op_map(struct object *self, u64 rights, struct invocation *in)
 	return err ? err : task_map_memory(t, m, va, offset, size, flags);
 }
 
-static struct mapping *find_mapping(struct task *t, u64 va, u64 size)
-{
-	list_for_each (l, &t->mappings) {
-		struct mapping *m = container_of(l, struct mapping, in_task);
-
-		if (m->va == va && m->size == size && m->memory)
-			return m;
-	}
-	return NULL;
-}
-
 int task_op_unmap(struct object *self, u64 rights, struct invocation *in)
 {
 	struct task *t = container_of(self, struct task, object);
-	struct mapping *m;
-	u64 done = 0;
+	struct mapping *m = find_mapping(t, in->w[0], in->w[1], MAPPING_SHRINKS);
 
 	(void)rights;
-	spin_lock(&t->lock);
-	m = find_mapping(t, in->w[0], in->w[1]);
-	if (m)
-		list_del(&m->in_task);
-	spin_unlock(&t->lock);
 	if (!m)
-		return TAKT_E_RANGE;
-	/* Off the list, nobody else finds it; its addresses are reused only after the next lock. */
-	while (done < m->size)
-		stage2_unmap(&t->space, IPADDR(m->va), m->size, &done);
-	spin_lock(&m->memory->lock);
-	list_del(&m->in_memory);
-	spin_unlock(&m->memory->lock);
-	kmem_free(m);
-	return 0;
+		m = find_mapping(t, in->w[0], in->w[1], MAPPING_WHOLE);
+	return m ? mapping_shrink(m) : TAKT_E_RANGE;
 }
 
 /* --- Capability table ------------------------------------------------------------------------ */
@@ -285,7 +382,9 @@ int task_cap_insert(struct task *t, u64 slot, struct object *o, u64 rights)
 	if (!c || !slot)
 		return TAKT_E_RANGE;
 	spin_lock(&t->lock);
-	if (!cap_object(*c)) {
+	if (t->object.dying || o->dying) {
+		err = TAKT_E_STATE;
+	} else if (!cap_object(*c)) {
 		struct cap new = cap_make(o, rights);
 
 		/* A reader between the stores sees a birth that fits no object. */
@@ -306,6 +405,8 @@ int task_op_cap_copy(struct object *self, u64 rights, struct invocation *in)
 	return task_cap_insert(t, in->w[0], in->cap[0], in->w[1] & in->cap_right[0]);
 }
 
+#define DELETE_STEP 64
+
 int task_op_cap_delete(struct object *self, u64 rights, struct invocation *in)
 {
 	struct task *t = container_of(self, struct task, object);
@@ -315,10 +416,14 @@ int task_op_cap_delete(struct object *self, u64 rights, struct invocation *in)
 	if (!add_ok(first, count, &end) || end > t->slots)
 		return TAKT_E_RANGE;
 	spin_lock(&t->lock);
-	for (u64 i = first; i < end; i++)
+	for (u64 i = first; i < end && i < first + DELETE_STEP; i++)
 		__atomic_store_n(&task_slot(t, i)->word, 0, __ATOMIC_RELEASE);
 	spin_unlock(&t->lock);
-	return 0;
+	if (count <= DELETE_STEP)
+		return 0;
+	in->w[0] = first + DELETE_STEP;
+	in->w[1] = count - DELETE_STEP;
+	return E_RESTART;
 }
 
 int task_op_cap_inspect(struct object *self, u64 rights, struct invocation *in)
@@ -341,8 +446,16 @@ int task_op_cap_inspect(struct object *self, u64 rights, struct invocation *in)
 
 int task_op_cap_grow(struct object *self, u64 rights, struct invocation *in)
 {
+	struct task *t = container_of(self, struct task, object);
+	int err;
+
 	(void)rights;
-	return task_grow(container_of(self, struct task, object), in->w[0]);
+	if (in->w[0] > CAP_LEAVES * CAP_LEAF_SLOTS)
+		return TAKT_E_RANGE;
+	if (t->slots >= in->w[0])
+		return 0;
+	err = task_grow(t, t->slots + 1); /* a page at a time */
+	return err ? err : t->slots < in->w[0] ? E_RESTART : 0;
 }
 
 /* --- Virtual machine ------------------------------------------------------------------------- */
@@ -369,8 +482,57 @@ int task_op_vm_config(struct object *self, u64 rights, struct invocation *in)
 	if (err)
 		goto fail;
 	t->vgic = vgic_create(f, page, (unsigned)in->w[0]);
-	return t->vgic ? 0 : TAKT_E_NOMEM;
+	if (t->vgic) {
+		t->vm_page = page;
+		t->vm_owner = weak_to(&owner->object);
+		t->vm_page_va = in->w[1];
+		return 0;
+	}
+	task_unmap_frame(owner, in->w[1]);
+	err = TAKT_E_NOMEM;
 fail:
 	kmem_free(page);
 	return err;
+}
+
+/* --- Destroy --------------------------------------------------------------------------------- */
+
+int task_teardown(struct task *t)
+{
+	struct object *owner = weak_get(t->vm_owner);
+	struct mapping *m = NULL;
+	int err;
+
+	if (owner && !owner->dying && t->vm_page)
+		task_unmap_frame(container_of(owner, struct task, object), t->vm_page_va);
+	t->vm_owner = (struct weak){NULL, 0};
+	spin_lock(&t->lock);
+	if (!list_empty(&t->mappings))
+		m = list_first(&t->mappings, struct mapping, in_task);
+	spin_unlock(&t->lock);
+	if (!m)
+		return 0;
+	err = mapping_shrink(m);
+	return err ? err : E_RESTART;
+}
+
+static void table_release(void *table, void *arg)
+{
+	(void)arg;
+	kmem_free(table);
+}
+
+void task_reclaim(struct task *t)
+{
+	stage2_free_tables(&t->space, table_release, NULL);
+	kmem_free(t->space.root);
+	for (u64 i = 0; i < t->slots / CAP_LEAF_SLOTS; i++)
+		kmem_free(t->leaf[i]);
+	kmem_free(t->leaf);
+	if (t->vgic)
+		vgic_destroy(t->vgic);
+	if (t->vm_page)
+		kmem_free(t->vm_page);
+	vmid_give(t->space.vmid);
+	kmem_free(t);
 }

@@ -9,7 +9,7 @@
 #include <core/object.h>
 
 #define CAP_LEAF_SLOTS (PAGE_SIZE / sizeof(struct cap)) /* 256 */
-#define CAP_LEAVES (PAGE_SIZE / sizeof(struct cap *))	/* 512 */
+#define CAP_LEAVES 64ul /* 16384 slots; bounds the end of a task */
 
 struct vgic;
 
@@ -22,7 +22,13 @@ struct task {
 	struct cap **leaf;	/* page of CAP_LEAVES pointers */
 	u32 slots;		/* usable */
 	struct list mappings;	/* struct mapping.in_task */
+	u16 mapping_count;
+	struct list threads;	/* struct thread.task_link */
+	struct list guests;	/* struct thread.guest_link: vCPUs whose guest it is */
 	struct vgic *vgic;	/* VM: shared interrupts */
+	void *vm_page;		/* their configuration, and where it is mapped */
+	struct weak vm_owner;
+	u64 vm_page_va;
 };
 
 /* The slot, or null beyond the table. */
@@ -39,11 +45,21 @@ int task_cap_insert(struct task *t, u64 slot, struct object *o, u64 rights) MUST
 struct task *task_create(struct factory *f, unsigned kind, const u64 name[2]) MUST_CHECK;
 int task_grow(struct task *t, u64 slots) MUST_CHECK;
 
-/* Maps part of an extent, arguments checked. E_EXISTS, E_NOMEM. */
+/* One step of mapping part of an extent, arguments checked. 0 when all is mapped, E_RESTART; E_STATE
+ * if the extent or task is going, E_EXISTS, E_NOMEM, E_QUOTA. */
 struct memory;
 int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 size,
 		    u64 flags) MUST_CHECK;
 
-/* Maps a kernel frame of a UTCB or state page; undone when the task ends. */
+/* Maps a kernel frame of a UTCB or state page; and the reverse. */
 int task_map_frame(struct task *t, u64 va, void *frame) MUST_CHECK;
+void task_unmap_frame(struct task *t, u64 va);
+
+/* One step of its end: part of a mapping goes. 0 when all is done. */
+int task_teardown(struct task *t) MUST_CHECK;
+void task_reclaim(struct task *t);
+
+/* One step of taking a mapping away, of either side's end or of unmap. 0 when it is gone. */
+struct mapping;
+int mapping_shrink(struct mapping *m) MUST_CHECK;
 #endif

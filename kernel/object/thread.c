@@ -30,6 +30,10 @@ struct thread *thread_create(struct factory *f, const u64 name[2])
 	list_init(&t->wanters);
 	list_init(&t->want_link);
 	list_init(&t->parked);
+	list_init(&t->task_link);
+	list_init(&t->guest_link);
+	list_init(&t->node.link);
+	list_init(&t->cancel_node.link);
 	object_born(&t->object);
 	return t;
 }
@@ -70,6 +74,13 @@ static int make_machine(struct thread *t, struct factory *f)
 	return t->machine ? 0 : TAKT_E_NOMEM;
 }
 
+static void enlist(struct task *task, struct list *threads, struct list *link)
+{
+	spin_lock(&task->lock);
+	list_add_tail(threads, link);
+	spin_unlock(&task->lock);
+}
+
 static int configure(struct thread *t, struct task *task, struct task *guest, const u64 *w)
 {
 	struct factory *f = kmem_owner(t);
@@ -88,19 +99,24 @@ static int configure(struct thread *t, struct task *task, struct task *guest, co
 	if (page && (err = task_map_frame(task, w[2], page)))
 		goto fail;
 	err = task_map_frame(task, w[0], utcb);
-	if (err) /* a mapped state page stays: it is the task's until its end */
+	if (err)
 		goto fail_utcb;
 	t->utcb = utcb;
+	t->utcb_va = w[0];
+	t->page_va = w[2];
 	t->kind = (u8)w[1];
 	t->task = task;
+	enlist(task, &task->threads, &t->task_link);
+	enlist(guest, &guest->guests, &t->guest_link);
 	return 0;
+fail_utcb:
+	if (page)
+		task_unmap_frame(task, w[2]);
 fail:
 	if (t->machine)
-		kmem_free(t->machine);
-	t->machine = NULL;
+		machine_destroy(t);
 	if (page)
 		kmem_free(page);
-fail_utcb:
 	t->page = NULL;
 	kmem_free(utcb);
 	return err;
@@ -150,20 +166,48 @@ int thread_op_stop(struct object *self, u64 rights, struct invocation *in)
 	struct thread *t = self_thread(self);
 
 	(void)rights;
-	(void)in;
 	if (t->cpu == CPU_UNPLACED)
 		return 0;
 	ON_ITS_CPU(t);
-	if (t->state == THREAD_BLOCKED) /* its request is under way on another CPU */
-		return t == in->caller ? 0 : TAKT_E_AGAIN;
-	if (t->state == THREAD_STOPPED)
-		return 0;
-	ipc_detach(t);
-	t->state = THREAD_STOPPED;
+	return thread_quench(t, in);
+}
+
+int thread_quench(struct thread *t, struct invocation *in)
+{
+	struct thread *caller = in->caller;
+
+	if (t->state == THREAD_BLOCKED && t != caller)
+		ipc_cancel(t, TAKT_E_CANCELED);
+	if ((t->state == THREAD_BLOCKED && t != caller) || t->cancelling) {
+		if (t->stopper && t->stopper != caller)
+			return TAKT_E_AGAIN;
+		t->stopping = t->state == THREAD_BLOCKED;
+		t->stopper = caller;
+		caller->waits_stop = t;
+		caller->state = THREAD_BLOCKED;
+		caller->request_cpu = (u8)this_cpu()->id;
+		this_cpu()->resched = true;
+		return E_BLOCKED;
+	}
+	if (t->state != THREAD_STOPPED) {
+		ipc_detach(t);
+		t->state = THREAD_STOPPED;
+	}
 	for (unsigned i = 0; i < THREAD_SCS; i++)
 		if (t->sc[i])
 			sc_deactivate(t->sc[i]);
 	this_cpu()->resched = true;
+	return 0;
+}
+
+int thread_op_cancel(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+
+	(void)rights;
+	ON_ITS_CPU(t);
+	if (t != in->caller)
+		ipc_cancel(t, TAKT_E_CANCELED);
 	return 0;
 }
 
@@ -326,8 +370,6 @@ int thread_op_virq_set(struct object *self, u64 rights, struct invocation *in)
 
 	(void)rights;
 	MACHINE_ON_ITS_CPU(t);
-	if (!err && in->w[1] > 2)
-		err = TAKT_E_INVAL;
 	return err ? err : virq_set(t, (u32)in->w[0], (unsigned)in->w[1]);
 }
 
@@ -368,4 +410,62 @@ int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)
 		return TAKT_E_STATE;
 	machine_reset(t);
 	return 0;
+}
+
+/* --- Destroy --------------------------------------------------------------------------------- */
+
+static void leave_task(struct task *task, struct list *link)
+{
+	spin_lock(&task->lock);
+	list_del(link);
+	spin_unlock(&task->lock);
+}
+
+/* SCs of others that wait here for their chain's tip find out that it is gone. */
+static void unpark_all(struct thread *t)
+{
+	while (!list_empty(&t->parked)) {
+		struct sc *sc = list_first(&t->parked, struct sc, link);
+
+		list_del(&sc->link);
+		sc->state = SC_DORMANT;
+		sc_activate(sc);
+	}
+}
+
+int thread_teardown(struct thread *t, struct invocation *in)
+{
+	if (t->cpu != CPU_UNPLACED) {
+		int err;
+
+		ON_ITS_CPU(t);
+		err = thread_quench(t, in);
+		if (err)
+			return err == TAKT_E_AGAIN ? E_RESTART : err;
+		for (unsigned i = 0; i < THREAD_SCS; i++)
+			if (t->sc[i])
+				sc_release(t->sc[i]);
+		unpark_all(t);
+		context_evict(t);
+		timerq_remove(&this_cpu()->timers, &t->timer);
+	}
+	if (t->machine)
+		machine_destroy(t);
+	if (t->task) {
+		task_unmap_frame(t->task, t->utcb_va);
+		if (t->page)
+			task_unmap_frame(t->task, t->page_va);
+		leave_task(t->task, &t->task_link);
+		leave_task(t->guest_task, &t->guest_link);
+	}
+	return 0;
+}
+
+void thread_reclaim(struct thread *t)
+{
+	if (t->utcb)
+		kmem_free(t->utcb);
+	if (t->page)
+		kmem_free(t->page);
+	kmem_free(t);
 }

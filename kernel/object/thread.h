@@ -55,7 +55,9 @@ struct thread {
 	char name[16];
 
 	struct task *task;
+	struct list task_link, guest_link; /* of its task, and of its guest's */
 	struct takt_utcb *utcb; /* kernel address */
+	u64 utcb_va, page_va;	/* where they are mapped in its task */
 
 	/* The edge of the call this thread makes, and who called it. */
 	struct thread *peer;
@@ -67,8 +69,17 @@ struct thread {
 	struct list wanters;	/* remote callers that found it busy */
 	struct list want_link;	/* in somebody's wanters */
 	struct list parked;	/* SCs whose chain's tip is this thread, blocked */
+	/* An invocation on another CPU (THREAD_BLOCKED). */
 	struct inbox_node node;
-	u8 invoke_prio; /* priority of the SC under which the remote invocation was sent */
+	u8 invoke_prio; /* priority of the SC under which it was sent */
+	u8 request_cpu; /* where it is, or its own CPU once the result is on the way home */
+	bool cancelling; /* cancel_node is under way */
+	bool stopping;	 /* it stops when it comes home */
+	s16 cancel_error;
+	struct inbox_node cancel_node;
+	struct thread *stopper;	   /* waits until this one has stopped */
+	struct thread *waits_stop; /* whose stopper this one is */
+	u64 waits_round;	   /* of quiescence; under that lock */
 
 	struct sc *sc[THREAD_SCS]; /* attached; [0] is the base */
 	u64 pending;		   /* badges of irqs that arrived */
@@ -96,6 +107,15 @@ unsigned thread_prio(const struct thread *t);
 
 /* It becomes THREAD_RUN: its parked SCs and its own become ready. On its CPU only. */
 void thread_wake(struct thread *t);
+
+/* Stops it, also when it waits for another CPU. On its CPU. 0, or E_BLOCKED: the invocation is done
+ * again when it has stopped; E_AGAIN: somebody else waits for that already. */
+struct invocation;
+int thread_quench(struct thread *t, struct invocation *in) MUST_CHECK;
+
+/* One step of its end. 0 when all is done. */
+int thread_teardown(struct thread *t, struct invocation *in) MUST_CHECK;
+void thread_reclaim(struct thread *t);
 
 /* Or badges into `pending`, and wake it if it waits. On its CPU only. */
 void thread_signal(struct thread *t, u64 badges);

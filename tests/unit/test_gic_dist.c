@@ -202,7 +202,8 @@ TEST(sends_sgis)
 {
 	begin();
 	put(1, SGIR, 0xff0003);
-	CHECK(last_sgi.count == 1 && last_sgi.cpu == 1 && last_sgi.intid == 3 && last_sgi.what == 3);
+	CHECK(last_sgi.count == 1 && last_sgi.cpu == 1 && last_sgi.intid == 3 &&
+	      last_sgi.what == 3);
 	put(1, SGIR, 1 << 24 | 5);
 	CHECK(last_sgi.count == 2 && last_sgi.what == 1);
 	put(1, SGIR, 2 << 24 | 5);

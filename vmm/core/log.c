@@ -102,6 +102,10 @@ void vmm_log(const char *format, ...)
 	format_line(&l, format, &args);
 	va_end(args);
 
+	if (log_sink) {
+		log_sink(log_self, l.text, l.len);
+		return;
+	}
 	/* Not every program has the kernel's log, and there is nobody to complain to. */
 	for (unsigned i = 0; i < l.len; i += LOG_CHUNK) {
 		unsigned rest = l.len - i;
@@ -109,6 +113,4 @@ void vmm_log(const char *format, ...)
 		(void)!takt_log_write(TAKT_SELF_LOG, l.text + i,
 				      rest < LOG_CHUNK ? rest : LOG_CHUNK);
 	}
-	if (log_sink)
-		log_sink(log_self, l.text, l.len);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Log lines. They can be written on a vCPU's thread: no C library, no floating-point registers, no
- * waiting. The line goes to the kernel's log and, once a console is there, to the guest's console.
+ * waiting. The line goes to the kernel's log, or to the guest's console once there is one.
  */
 #ifndef VMM_LOG_H
 #define VMM_LOG_H
@@ -9,7 +9,7 @@
 /* Knows %s, %u, %d, %x and, with an l before it, the 64-bit u, d and x; no widths. */
 void vmm_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Where lines go besides the kernel's log; null: nowhere. */
+/* Where lines go instead of the kernel's log. */
 void vmm_log_to(void (*sink)(void *self, const char *line, unsigned len), void *self);
 
 #endif

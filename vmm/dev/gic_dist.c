@@ -92,6 +92,8 @@ static void reset_bank(struct gic_dist *d, unsigned cpu, uint32_t base)
 
 	*b = (struct gic_bank){.enabled = base ? 0 : SGIS, .edge = base ? 0 : SGIS};
 	publish_bits(d, cpu, base, UINT32_MAX);
+	if (!base)
+		return;
 	act_on_bits(d, cpu, base, used, TAKT_VIRQ_UNLATCH);
 	act_on_bits(d, cpu, base, used, TAKT_VIRQ_DEACTIVATE);
 }

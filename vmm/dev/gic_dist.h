@@ -45,7 +45,7 @@ struct gic_dist {
 };
 
 /* To the state after power-on. Tells the configuration of every interrupt, and clears the state of
- * those that may have one. */
+ * shared ones that may have one; that of private ones goes with a reset of their CPU. */
 void gic_dist_reset(struct gic_dist *d);
 
 /* An access by CPU `cpu`; size 1, 2 or 4, aligned. What is not there reads as zero. */

@@ -91,6 +91,13 @@ static inline TAKT_MUST_CHECK int takt_thread_stop(takt_slot thread)
 	return takt_call(thread, &m);
 }
 
+static inline TAKT_MUST_CHECK int takt_thread_cancel(takt_slot thread)
+{
+	struct takt_msg m = {TAKT_OP(THREAD_CANCEL, 0, 0)};
+
+	return takt_call(thread, &m);
+}
+
 static inline TAKT_MUST_CHECK int takt_thread_attach(takt_slot thread, takt_slot sc)
 {
 	struct takt_msg m = {TAKT_OP(THREAD_ATTACH, 0, 1), .cap = {sc}};
@@ -382,6 +389,21 @@ static inline TAKT_MUST_CHECK int takt_create_gate(takt_slot factory, uint64_t b
 static inline TAKT_MUST_CHECK int takt_create_irq(takt_slot factory, takt_slot out)
 {
 	return takt_factory_create(factory, TAKT_IRQ, 0, takt_name(""), out);
+}
+
+static inline TAKT_MUST_CHECK int takt_factory_sub(takt_slot factory, uint64_t pages,
+						   takt_slot out)
+{
+	struct takt_msg m = {TAKT_OP(FACTORY_SUB, 1, 0), .w = {pages}, .window = out};
+
+	return takt_call(factory, &m);
+}
+
+static inline TAKT_MUST_CHECK int takt_factory_destroy(takt_slot factory, takt_slot object)
+{
+	struct takt_msg m = {TAKT_OP(FACTORY_DESTROY, 0, 1), .cap = {object}};
+
+	return takt_call(factory, &m);
 }
 
 /* w: pages in all, pages free, objects. */

@@ -196,18 +196,41 @@ boot_vectors:
 	.endr
 
 boot_trap:
+	adr	x9, probe_load
+	adr	x10, probe_failed
 	mrs	x3, CurrentEL
 	lsr	x3, x3, #2
 	cmp	x3, #ENTRY_EL1
 	b.eq	1f
-	mrs	x0, esr_el2
-	mrs	x1, elr_el2
+	mrs	x11, elr_el2
+	cmp	x11, x9
+	b.ne	2f
+	msr	elr_el2, x10
+	eret
+2:	mrs	x0, esr_el2
+	mov	x1, x11
 	mrs	x2, far_el2
 	b	boot_exception
-1:	mrs	x0, esr_el1
-	mrs	x1, elr_el1
+
+1:	mrs	x11, elr_el1
+	cmp	x11, x9
+	b.ne	3f
+	msr	elr_el1, x10
+	eret
+3:	mrs	x0, esr_el1
+	mov	x1, x11
 	mrs	x2, far_el1
 	b	boot_exception
+
+/* u32 boot_probe(const void *p, u32 otherwise): *p, or if that faults, `otherwise`. */
+	.globl	boot_probe
+boot_probe:
+probe_load:
+	ldr	w0, [x0]
+	ret
+probe_failed:
+	mov	w0, w1
+	ret
 
 	.section .stacks, "aw", %nobits
 	.balign	4096

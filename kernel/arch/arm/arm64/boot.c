@@ -77,6 +77,8 @@ void boot_main(u64 dtb, u64 image, unsigned el)
 	error = platform_discover(dtb);
 	psci_init();
 	early_console_init();
+	if (error && !platform.uart.size)
+		early_console_guess();
 	if (el != ENTRY_EL2) {
 		klog("takt: entered at EL%u, but a hypervisor needs EL2: stopped\n", el);
 		stop();

@@ -146,6 +146,19 @@ static void fp_evict(struct cpu *c, struct fpstate *fp)
 	trap_fp(c, true);
 }
 
+void context_forget_dying(struct cpu *c)
+{
+	if (!c->loaded_space || !container_of(c->loaded_space, struct task, space)->object.dying)
+		return;
+	if (!c->loaded_guest)
+		c->loaded->tpidr = READ_SYSREG(tpidr_el0);
+	load_native_world(c);
+	WRITE_SYSREG(vttbr_el2, 0);
+	isb();
+	c->loaded = NULL;
+	c->loaded_space = NULL;
+}
+
 void context_evict(struct thread *t)
 {
 	struct cpu *c = this_cpu();
@@ -154,6 +167,8 @@ void context_evict(struct thread *t)
 		if (!c->loaded_guest)
 			t->tpidr = READ_SYSREG(tpidr_el0);
 		load_native_world(c);
+		WRITE_SYSREG(vttbr_el2, 0);
+		isb();
 		c->loaded = NULL;
 		c->loaded_space = NULL;
 	}

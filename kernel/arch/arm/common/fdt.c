@@ -256,14 +256,15 @@ static void see_reservations(void)
 	}
 }
 
-/* --- After the walk ------------------------------------------------------------------------------ */
+/* --- After the walk --------------------------------------------------------------------------- */
 
 /* The n-th interrupt of a list: 0 SPI, 1 PPI; number; flags. */
 static u32 intid_at(const struct prop *irqs, unsigned n)
 {
 	const fdt32_t *cell = (const fdt32_t *)irqs->value + n * irq_cells;
 
-	if (!irqs->value || irq_cells < 3 || (int)((n + 1) * irq_cells * 4) > irqs->size)
+	if (!irqs->value || irq_cells < 3 || irq_cells > 8 ||
+	    (int)((n + 1) * irq_cells * 4) > irqs->size)
 		return 0;
 	return fdt32_to_cpu(cell[1]) + (fdt32_to_cpu(cell[0]) == 1 ? 16 : 32);
 }
@@ -286,8 +287,36 @@ static void choose_uart(void)
 	}
 }
 
+static bool in_memory(const struct region *r)
+{
+	for (unsigned i = 0; i < platform.memories; i++) {
+		const struct region *m = &platform.memory[i];
+
+		if (r->base >= m->base && r->base - m->base < m->size &&
+		    r->size <= m->size - (r->base - m->base))
+			return true;
+	}
+	return false;
+}
+
+static void check_memory(void)
+{
+	for (unsigned i = 1; i < platform.memories; i++) {
+		if (platform.memory[i].base - platform.memory[i - 1].base <
+		    platform.memory[i - 1].size)
+			bad("memory ranges overlap");
+	}
+	if (!platform.memories)
+		bad("no memory");
+	else if (!in_memory(&platform.image))
+		bad("the kernel is not in memory");
+	else if (platform.archive.size && !in_memory(&platform.archive))
+		bad("the initrd is not in memory");
+}
+
 static void finish(void)
 {
+	check_memory();
 	choose_uart();
 	platform.virt_timer_intid = intid_at(&timer_irqs, 2);
 	platform.hyp_timer_intid = intid_at(&timer_irqs, 3);
@@ -296,9 +325,7 @@ static void finish(void)
 		platform.counter_hz = READ_SYSREG(cntfrq_el0);
 	if (!platform_has_psci)
 		platform.cpus = 1;
-	if (!platform.memories)
-		bad("no memory");
-	else if (!platform.gic_version)
+	if (!platform.gic_version)
 		bad("no GICv2 with virtualisation, no GICv3");
 	else if (!platform.hyp_timer_intid || !platform.virt_timer_intid)
 		bad("no timer with hypervisor and virtual interrupts");

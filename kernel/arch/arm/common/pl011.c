@@ -11,6 +11,8 @@
 #define UARTFR_TXFF 0x20
 #define UARTCR_UARTEN 0x001
 #define UARTCR_TXE 0x100
+#define UARTPCELLID0 0xff0 /* four registers of a byte each */
+#define PCELLID 0xb105f00d
 
 static char *uart;
 
@@ -20,6 +22,33 @@ void early_console_init(void)
 		return;
 	uart = arch_map_device(platform.uart.base, platform.uart.size);
 	io_write32(uart + UARTCR, io_read32(uart + UARTCR) | UARTCR_UARTEN | UARTCR_TXE);
+}
+
+/*
+ * The device tree cannot be read, and somebody should be told. These are places where boards have
+ * a PL011; it is used only if it identifies itself, and nothing else is done after it.
+ */
+static const u64 guesses[] = {0x09000000, 0x1c090000};
+
+static u32 component_id(const char *base)
+{
+	u32 id = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		id |= (boot_probe(base + UARTPCELLID0 + i * 4, 0) & 0xff) << i * 8;
+	return id;
+}
+
+void early_console_guess(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(guesses) && !uart; i++) {
+		char *base = arch_map_device(guesses[i], PAGE_SIZE);
+
+		if (component_id(base) != PCELLID)
+			continue;
+		platform.uart = (struct region){guesses[i], PAGE_SIZE};
+		early_console_init();
+	}
 }
 
 void early_putc(char c)

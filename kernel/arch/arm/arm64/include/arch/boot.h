@@ -12,6 +12,7 @@ extern char _stacks_start[], _stacks_end[];
 /* boot.S */
 void secondary_entry(void); /* physical entry of the other CPUs; x0 = number */
 extern char boot_vectors[];
+u32 boot_probe(const void *p, u32 otherwise); /* reads what may not be there */
 
 /* boot.c */
 void boot_map(void);
@@ -39,5 +40,6 @@ bool smp_arrive(unsigned cpu) MUST_CHECK; /* on a new CPU: whether it is still w
 
 /* pl011.c */
 void early_console_init(void);
+void early_console_guess(void); /* where there is no device tree that could tell */
 
 #endif

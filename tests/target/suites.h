@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* All tests, in the order in which they run. */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include "harness.h"
+
+#define SUITES(X) X(harness)
+
+#define X(name) extern const struct suite suite_##name;
+SUITES(X)
+#undef X
+
+#define X(name) &suite_##name,
+static const struct suite *const suites[] = {SUITES(X)};
+#undef X
+
+#endif
