@@ -24,6 +24,7 @@ struct cpu {
 	struct sc *sc;		/* RUNNING */
 	struct thread *thread;	/* the tip of its chain of calls */
 	bool resched;		/* something changed: decide again before leaving the kernel */
+	bool helping;		/* the way from sc's home to the tip leads over a call not yet taken */
 	int prio;		/* published for other CPUs: priority of sc, -1 idle */
 	u64 chain_deadline;	/* earliest deadline in the running chain of calls */
 	u64 timer_at;		/* what the hardware timer is set to */

@@ -89,7 +89,8 @@ static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
 
 static void transfer_words(struct thread *from, struct thread *to, unsigned words)
 {
-	for (unsigned i = 0; i < words && i < TAKT_REG_WORDS; i++)
+	/* All that travel in registers, as the fast path does. */
+	for (unsigned i = 0; i < TAKT_REG_WORDS; i++)
 		to->regs->x[2 + i] = from->regs->x[2 + i];
 	if (words <= TAKT_REG_WORDS || !from->utcb || !to->utcb)
 		return;

@@ -277,6 +277,7 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 		switch ((enum thread_state)t->state) {
 		case THREAD_RUN:
 			c->chain_deadline = deadline;
+			c->helping = want != NULL;
 			return t;
 		case THREAD_OPEN:
 		case THREAD_WANT:
@@ -298,10 +299,13 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 			}
 			if (!want)
 				want = t;
-			if (t->peer->state == THREAD_WAIT)
-				ipc_restart(t); /* now OPEN, or failed and RUN */
-			else
+			if (t->peer->state != THREAD_WAIT) {
 				t = t->peer; /* help it to finish */
+				continue;
+			}
+			ipc_restart(t); /* now OPEN, or failed and RUN */
+			if (want == t)
+				want = NULL;
 			continue;
 		case THREAD_BLOCKED:
 			park(sc, t);

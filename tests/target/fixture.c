@@ -163,6 +163,14 @@ takt_slot factory_new(unsigned pages)
 	return slot;
 }
 
+struct account account(takt_slot factory)
+{
+	uint64_t w[3] = {0};
+
+	CHECK_OK(takt_factory_info(factory, w));
+	return (struct account){w[0], w[1], w[2]};
+}
+
 void *pool_new(size_t size)
 {
 	char *p = pool_next;

@@ -57,8 +57,10 @@ struct suite {
 
 void check_count(void);
 void check_failed(const char *file, int line, const char *text) __attribute__((noreturn));
-void check_equal(const char *file, int line, const char *text, int64_t is, int64_t wanted);
-void check_error(const char *file, int line, const char *text, int is, int wanted);
+void check_unequal(const char *file, int line, const char *text, int64_t is, int64_t wanted)
+	__attribute__((noreturn));
+void check_error(const char *file, int line, const char *text, int is, int wanted)
+	__attribute__((noreturn));
 
 /* Ends the test as passed, saying why it could not be done here. */
 void test_skip(const char *why) __attribute__((noreturn));
@@ -70,8 +72,21 @@ void test_skip(const char *why) __attribute__((noreturn));
 			check_failed(__FILE__, __LINE__, #e);                                      \
 	} while (0)
 #define CHECK_EQ(is, wanted)                                                                       \
-	check_equal(__FILE__, __LINE__, #is, (int64_t)(is), (int64_t)(wanted))
-#define CHECK_ERR(call, error) check_error(__FILE__, __LINE__, #call, (call), (error))
+	do {                                                                                       \
+		int64_t is_ = (int64_t)(is), wanted_ = (int64_t)(wanted);                          \
+                                                                                                   \
+		check_count();                                                                     \
+		if (is_ != wanted_)                                                                \
+			check_unequal(__FILE__, __LINE__, #is, is_, wanted_);                      \
+	} while (0)
+#define CHECK_ERR(call, error)                                                                     \
+	do {                                                                                       \
+		int is_ = (call), wanted_ = (error);                                               \
+                                                                                                   \
+		check_count();                                                                     \
+		if (is_ != wanted_)                                                                \
+			check_error(__FILE__, __LINE__, #call, is_, wanted_);                      \
+	} while (0)
 #define CHECK_OK(call) CHECK_ERR(call, 0)
 
 /* --- What a test has -------------------------------------------------------------------------- */
@@ -90,6 +105,10 @@ enum takt_type slot_type(takt_slot slot);
 
 takt_slot ram_new(uint64_t size); /* fresh extent with all rights, aligned to 2 MiB if that large */
 takt_slot factory_new(unsigned pages);
+struct account {
+	uint64_t pages, free, objects;
+};
+struct account account(takt_slot factory);
 takt_slot cap_with(takt_slot cap, uint64_t rights);    /* copy with these rights at most */
 takt_slot cap_without(takt_slot cap, uint64_t rights); /* copy without these */
 void *pool_new(size_t size); /* zeroed; at the same address in all tasks made by task_new */

@@ -6,6 +6,7 @@
 #include <arch/inline.h>
 #include <arch/machine.h>
 #include <arch/stage2.h>
+#include <arch/switch.h>
 #include <core/context.h>
 #include <core/cpu.h>
 #include <object/task.h>
@@ -61,22 +62,6 @@ static void load_guest_world(struct cpu *c, struct thread *t)
 	WRITE_SYSREG(hcr_el2, HCR_GUEST);
 	isb();
 	c->loaded_guest = true;
-}
-
-static void load_space(struct cpu *c, struct stage2 *s)
-{
-	if (c->loaded_space == s)
-		return;
-	WRITE_SYSREG(vttbr_el2, kpa(s->root).v | (u64)s->vmid << 48);
-	c->loaded_space = s;
-}
-
-static void trap_fp(struct cpu *c, bool trap)
-{
-	if (c->fp_trapped == trap)
-		return;
-	c->fp_trapped = trap;
-	WRITE_SYSREG(cptr_el2, trap ? CPTR_BASE | CPTR_TFP : CPTR_BASE);
 }
 
 static struct fpstate *fp_of(struct thread *t)

@@ -5,6 +5,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/fastpath.h>
 #include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/log.h>
@@ -12,6 +13,10 @@
 #include <object/irq.h>
 
 #define KICK_INTID 0
+
+#ifndef FAST /* FAST=0 leaves the fast path out */
+#define FAST 1
+#endif
 
 void trap_init_cpu(void)
 {
@@ -51,9 +56,11 @@ void trap_sync(void)
 	u64 esr = READ_SYSREG(esr_el2);
 	unsigned class = ESR_CLASS(esr);
 
-	if (class == EC_SVC64 && !c->loaded_guest)
+	if (likely(class == EC_SVC64 && !c->loaded_guest)) {
+		if (FAST && fastpath(c))
+			return;
 		syscall_entry(t);
-	else if (class == EC_FP)
+	} else if (class == EC_FP)
 		fp_trap(c, t);
 	else if (c->loaded_guest)
 		guest_trap(t, esr);
