@@ -277,6 +277,7 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 		switch ((enum thread_state)t->state) {
 		case THREAD_RUN:
 			c->chain_deadline = deadline;
+			c->deadlines = deadline != TAKT_NEVER;
 			c->helping = want != NULL;
 			return t;
 		case THREAD_OPEN:

@@ -30,6 +30,7 @@ enum fault_verdict { FAULT_UNHANDLED, FAULT_RESUME, FAULT_STOP };
 #define THREAD_SCS 8
 #define CALL_DEPTH 8
 #define CPU_UNPLACED 0xff
+#define WAIT_PLAINLY ((u32)THREAD_WAIT) /* little-endian: state alone */
 
 /* FP/SIMD registers of one context. */
 struct fpstate {
@@ -38,35 +39,42 @@ struct fpstate {
 	u64 owner_cpu; /* 1 + CPU whose registers hold it, 0: here in memory */
 };
 
+/* The first part is known to assembly by <arch/offsets.h>. */
 struct thread {
 	struct object object;
-	struct takt_frame frame; /* native registers, while not running */
-	u64 tpidr;		 /* TPIDR_EL0 */
 	struct takt_frame *regs; /* of the current context: `frame`, or the guest's in the page */
-
-	u8 state;
-	u8 cpu;	 /* placed on, or CPU_UNPLACED */
-	u8 kind; /* enum takt_thread_kind */
-	bool in_guest; /* vCPU: the guest context is the current one */
-	u8 depth;      /* calls above in its chain */
-	bool faulted;  /* its open call is a fault message */
+	struct task *task;
+	u64 tpidr; /* TPIDR_EL0 */
+	union {
+		u32 wait_word; /* WAIT_PLAINLY: waits in its native context, nothing special */
+		struct {
+			u8 state;
+			bool in_guest; /* vCPU: the guest context is the current one */
+			bool faulted;  /* its open call is a fault message */
+			bool remote_caller; /* `caller` lives on another CPU */
+		};
+	};
+	u8 depth; /* calls above in its chain */
+	u8 cpu;	  /* placed on, or CPU_UNPLACED */
+	u8 kind;  /* enum takt_thread_kind */
 	u8 fault_verdict; /* enum fault_verdict: the answer to it */
-	bool remote_caller; /* `caller` lives on another CPU */
+	struct thread *caller; /* who is owed a reply */
+	struct thread *peer;   /* whom it calls */
+	u64 peer_birth;
+	u64 deadline; /* of the call or wait; TAKT_NEVER */
+	u64 pending;  /* badges of irqs that arrived */
+	struct list wanters; /* remote callers that found it busy */
+	struct timer timer;
+	struct fpstate fp;
+	struct takt_frame frame; /* native registers, while not running */
+
 	char name[16];
 
-	struct task *task;
 	struct list task_link, guest_link; /* of its task, and of its guest's */
 	struct takt_utcb *utcb; /* kernel address */
 	u64 utcb_va, page_va;	/* where they are mapped in its task */
 
-	/* The edge of the call this thread makes, and who called it. */
-	struct thread *peer;
-	u64 peer_birth;
-	struct thread *caller;
-	u64 badge;    /* of the gate through which it calls */
-	u64 deadline; /* of the call or wait; TAKT_NEVER */
-	struct timer timer;
-	struct list wanters;	/* remote callers that found it busy */
+	u64 badge; /* of the gate through which it calls */
 	struct list want_link;	/* in somebody's wanters */
 	struct list parked;	/* SCs whose chain's tip is this thread, blocked */
 	/* An invocation on another CPU (THREAD_BLOCKED). */
@@ -82,7 +90,6 @@ struct thread {
 	u64 waits_round;	   /* of quiescence; under that lock */
 
 	struct sc *sc[THREAD_SCS]; /* attached; [0] is the base */
-	u64 pending;		   /* badges of irqs that arrived */
 	struct weak fault_gate;
 	u64 fault_syndrome, fault_address; /* while `faulted` */
 
@@ -95,8 +102,6 @@ struct thread {
 	};
 	struct machine *machine; /* machine vCPU */
 	u32 wait_mask;		 /* paravirtual: what it sleeps for */
-
-	struct fpstate fp;
 };
 _Static_assert(sizeof(struct thread) <= 2048, "size class");
 

@@ -5,10 +5,12 @@
  */
 #include <arch/inline.h>
 #include <arch/machine.h>
+#include <arch/offsets.h>
 #include <arch/stage2.h>
 #include <arch/switch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <object/gate.h>
 #include <object/task.h>
 #include <object/thread.h>
 
@@ -16,6 +18,49 @@
  * also DIT, UAO, PAN, IL, SSBS, BTYPE, DAIF, and the modes EL0t, EL1t, EL1h. */
 #define SPSR_NATIVE PSTATE_NZCV
 #define SPSR_GUEST 0xf1d01fc5ul
+
+#define AT(type, member, offset) _Static_assert(offsetof(type, member) == (offset), "offsets.h")
+AT(struct takt_frame, x, FRAME_X(0));
+AT(struct takt_frame, sp, FRAME_SP);
+AT(struct takt_frame, pc, FRAME_PC);
+AT(struct cpu, stack_top, CPU_STACK_TOP);
+AT(struct cpu, frame, CPU_FRAME);
+AT(struct cpu, spsr_keep, CPU_FRAME + 8);
+AT(struct cpu, thread, CPU_THREAD);
+AT(struct cpu, not_fast, CPU_NOT_FAST);
+AT(struct cpu, id, CPU_ID);
+AT(struct cpu, loaded, CPU_LOADED);
+AT(struct cpu, loaded_space, CPU_LOADED_SPACE);
+AT(struct cpu, fp_owner, CPU_FP_OWNER);
+AT(struct cpu, fp_trapped, CPU_FP_TRAPPED);
+AT(struct object, birth, OBJECT_BIRTH);
+AT(struct object, type, OBJECT_TYPE);
+AT(struct object, dying, OBJECT_TYPE + 1);
+AT(struct frame, born, FRAME_ENTRY_BORN);
+_Static_assert(sizeof(struct frame) == FRAME_ENTRY_SIZE, "offsets.h");
+AT(struct thread, regs, THREAD_REGS);
+AT(struct thread, task, THREAD_TASK);
+AT(struct thread, tpidr, THREAD_TPIDR);
+AT(struct thread, wait_word, THREAD_WAIT_WORD);
+AT(struct thread, depth, THREAD_DEPTH);
+AT(struct thread, caller, THREAD_CALLER);
+AT(struct thread, peer, THREAD_PEER);
+AT(struct thread, peer_birth, THREAD_PEER + 8);
+AT(struct thread, deadline, THREAD_DEADLINE);
+AT(struct thread, pending, THREAD_PENDING);
+AT(struct thread, wanters, THREAD_WANTERS);
+AT(struct thread, timer.queued, THREAD_TIMER_QUEUED);
+AT(struct thread, fp, THREAD_FP);
+AT(struct task, space, TASK_SPACE);
+AT(struct task, slots, TASK_SLOTS);
+AT(struct task, leaf, TASK_LEAF);
+AT(struct stage2, root, STAGE2_ROOT);
+AT(struct stage2, vmid, STAGE2_VMID);
+AT(struct gate, badge, GATE_BADGE);
+AT(struct gate, target, GATE_TARGET);
+_Static_assert(CAP_LEAF_SLOTS == 256 && sizeof(struct cap) == 16, "fastpath.S");
+_Static_assert(THREAD_RUN == 1 && THREAD_WAIT == 2 && THREAD_OPEN == 3, "fastpath.S");
+_Static_assert(TAKT_GATE == 3 && TAKT_R_GATE_CALL == 1 && CALL_DEPTH == 8, "fastpath.S");
 
 extern void fp_save(struct fpstate *fp);
 extern void fp_load(const struct fpstate *fp);

@@ -5,7 +5,6 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
-#include <core/fastpath.h>
 #include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/log.h>
@@ -13,10 +12,6 @@
 #include <object/irq.h>
 
 #define KICK_INTID 0
-
-#ifndef FAST /* FAST=0 leaves the fast path out */
-#define FAST 1
-#endif
 
 void trap_init_cpu(void)
 {
@@ -56,11 +51,9 @@ void trap_sync(void)
 	u64 esr = READ_SYSREG(esr_el2);
 	unsigned class = ESR_CLASS(esr);
 
-	if (likely(class == EC_SVC64 && !c->loaded_guest)) {
-		if (FAST && fastpath(c))
-			return;
+	if (likely(class == EC_SVC64 && !c->loaded_guest))
 		syscall_entry(t);
-	} else if (class == EC_FP)
+	else if (class == EC_FP)
 		fp_trap(c, t);
 	else if (c->loaded_guest)
 		guest_trap(t, esr);

@@ -8,16 +8,8 @@
  */
 #include <takt/types.h>
 
-	.macro save_frame
-	stp	x0, x1, [sp, #0]
-	stp	x2, x3, [sp, #16]
-	stp	x4, x5, [sp, #32]
-	stp	x6, x7, [sp, #48]
-	stp	x8, x9, [sp, #64]
-	stp	x10, x11, [sp, #80]
-	stp	x12, x13, [sp, #96]
-	stp	x14, x15, [sp, #112]
-	stp	x16, x17, [sp, #128]
+	/* What fastpath.S has not saved when it gives up. */
+	.macro save_rest
 	stp	x18, x19, [sp, #144]
 	stp	x20, x21, [sp, #160]
 	stp	x22, x23, [sp, #176]
@@ -32,6 +24,19 @@
 	mrs	x0, tpidr_el2		/* struct cpu */
 	ldr	x1, [x0]		/* stack_top */
 	mov	sp, x1
+	.endm
+
+	.macro save_frame
+	stp	x0, x1, [sp, #0]
+	stp	x2, x3, [sp, #16]
+	stp	x4, x5, [sp, #32]
+	stp	x6, x7, [sp, #48]
+	stp	x8, x9, [sp, #64]
+	stp	x10, x11, [sp, #80]
+	stp	x12, x13, [sp, #96]
+	stp	x14, x15, [sp, #112]
+	stp	x16, x17, [sp, #128]
+	save_rest
 	.endm
 
 	.macro vector name
@@ -62,8 +67,9 @@ vectors:
 
 	.text
 	.balign 64
-lower_sync:
-	save_frame
+	.global lower_sync_slow
+lower_sync_slow:
+	save_rest
 	bl	trap_sync
 	b	kernel_exit
 

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hot path: call and reply between native threads of one CPU, the server waiting, at most six
+ * words, no capability, no deadline. It does for that case what ipc.c does, and changes nothing
+ * before it knows that it is that case; everything else goes to lower_sync_slow.
+ *
+ * Why it is short: the SC that runs stays the same, so no queue, timer or account is touched; the
+ * message words never leave x1..x7; x0..x8 of the caller are results of its call, so they need not
+ * be saved. A build with FAST=0 leaves it out, and the tests must see no difference.
+ *
+ * Registers: x0 slot, x1 tag, x2..x7 words, x8 flavour; x9 scratch, x10 cpu, x11 the running thread,
+ * x12 the thread to switch to; x13..x17 scratch.
+ */
+#include <arch/offsets.h>
+#include <takt/invoke.h>
+#include <takt/types.h>
+
+#ifndef FAST
+#define FAST 1
+#endif
+
+#define EC_SVC64 0x15
+#define STATE_RUN 1
+#define STATE_WAIT 2
+#define STATE_OPEN 3
+#define TYPE_GATE 3
+#define RIGHT_CALL_BIT 48 /* TAKT_R_GATE_CALL in a capability's word */
+#define CALL_DEPTH 8
+
+	/*
+	 * To slow, unless the object at \obj is the one born as \birth: the frame holds objects as
+	 * old as that (frame.h), and this one is it. Scratch: x9, x13.
+	 */
+	.macro check_birth obj, birth
+	adrp	x13, frame_dir
+	add	x13, x13, :lo12:frame_dir
+	lsr	x9, \obj, #30
+	ldr	x13, [x13, x9, lsl #3]
+	ubfx	x9, \obj, #12, #18
+	add	x9, x9, x9, lsl #2	/* entries of 40 bytes */
+	add	x13, x13, x9, lsl #3
+	ldr	x13, [x13, #FRAME_ENTRY_BORN]
+	ldr	x9, [\obj, #OBJECT_BIRTH]
+	cmp	\birth, x13
+	ccmp	x9, \birth, #0, hs
+	b.ne	slow
+	.endm
+
+	.text
+	.balign 64
+	.global lower_sync
+lower_sync:
+	stp	x8, x9, [sp, #FRAME_X(8)]
+	stp	x10, x11, [sp, #FRAME_X(10)]
+	stp	x12, x13, [sp, #FRAME_X(12)]
+	stp	x14, x15, [sp, #FRAME_X(14)]
+	stp	x16, x17, [sp, #FRAME_X(16)]
+	mrs	x9, esr_el2
+	mrs	x10, tpidr_el2
+	lsr	w9, w9, #26
+	cmp	w9, #EC_SVC64
+	b.ne	slow
+#if FAST
+	ldr	w13, [x10, #CPU_NOT_FAST]
+	lsr	x9, x1, #16		/* words, and nothing above them */
+	cmp	x9, #TAKT_REG_WORDS
+	ccmp	w13, #0, #0, ls
+	b.ne	slow
+	ldr	x11, [x10, #CPU_THREAD]
+	cbz	x8, fast_call
+	cmp	x8, #TAKT_REPLY_WAIT
+	b.eq	fast_reply
+#endif
+slow:
+	stp	x0, x1, [sp, #FRAME_X(0)]
+	stp	x2, x3, [sp, #FRAME_X(2)]
+	stp	x4, x5, [sp, #FRAME_X(4)]
+	stp	x6, x7, [sp, #FRAME_X(6)]
+	b	lower_sync_slow
+
+#if FAST
+fast_call:
+	ldr	x14, [x11, #THREAD_TASK]
+	ldr	w13, [x14, #TASK_SLOTS]
+	ldr	x14, [x14, #TASK_LEAF]
+	cmp	x0, x13
+	b.hs	slow
+	lsr	x9, x0, #8		/* 256 slots of 16 bytes in a leaf */
+	ldr	x14, [x14, x9, lsl #3]
+	and	x9, x0, #0xff
+	add	x14, x14, x9, lsl #4
+	ldp	x15, x16, [x14]		/* word, birth */
+	and	x14, x15, #0xffffffffffff
+	cbz	x14, slow
+	check_birth x14, x16
+	ldrh	w9, [x14, #OBJECT_TYPE]	/* a gate, and not dying */
+	cmp	w9, #TYPE_GATE
+	b.ne	slow
+	tbz	x15, #RIGHT_CALL_BIT, slow
+
+	ldr	w9, [x10, #CPU_ID]
+	add	x9, x14, x9, lsl #4
+	ldp	x12, x16, [x9, #GATE_TARGET]
+	cbz	x12, slow
+	check_birth x12, x16
+	ldr	w9, [x12, #THREAD_WAIT_WORD]
+	ldrb	w13, [x12, #THREAD_TIMER_QUEUED]
+	ldrb	w17, [x11, #THREAD_DEPTH]
+	cmp	w9, #STATE_WAIT
+	ccmp	w13, #0, #0, eq
+	b.ne	slow
+	cmp	w17, #CALL_DEPTH
+	b.hs	slow
+
+	/* Nothing can fail from here on. */
+	ldr	x8, [x14, #GATE_BADGE]
+	add	w17, w17, #1
+	mov	w9, #STATE_RUN
+	mov	w13, #STATE_OPEN
+	mov	x15, #-1		/* TAKT_NEVER */
+	strb	w17, [x12, #THREAD_DEPTH]
+	strb	w9, [x12, #THREAD_WAIT_WORD]
+	strb	w13, [x11, #THREAD_WAIT_WORD]
+	str	x11, [x12, #THREAD_CALLER]
+	stp	x12, x16, [x11, #THREAD_PEER]
+	str	x15, [x11, #THREAD_DEADLINE]
+	b	fast_switch
+
+	/*
+	 * No help on the way (CPU_NOT_FAST), so the chain from the SC's home leads to this thread
+	 * through its caller, which therefore is what the SC runs next.
+	 */
+fast_reply:
+	ldr	x12, [x11, #THREAD_CALLER]
+	cbz	x12, slow
+	ldr	w9, [x11, #THREAD_WAIT_WORD]	/* RUN, no remote caller */
+	ldr	w13, [x12, #THREAD_WAIT_WORD]	/* OPEN, no fault, no guest */
+	cmp	w9, #STATE_RUN
+	ccmp	w13, #STATE_OPEN, #0, eq
+	b.ne	slow
+	ldp	x14, x15, [x11, #THREAD_PENDING] /* and the head of the wanters */
+	add	x16, x11, #THREAD_WANTERS
+	cbnz	x14, slow
+	cmp	x15, x16
+	b.ne	slow
+
+	mov	w9, #STATE_RUN
+	mov	w13, #STATE_WAIT
+	mov	x15, #-1
+	strb	w9, [x12, #THREAD_WAIT_WORD]
+	strb	w13, [x11, #THREAD_WAIT_WORD]
+	strb	wzr, [x11, #THREAD_DEPTH]
+	str	xzr, [x11, #THREAD_CALLER]
+	str	xzr, [x12, #THREAD_PEER]
+	str	x15, [x11, #THREAD_DEADLINE]
+
+	/* From x11 to x12, whose x0 is 0 and x1..x8 are as they are now. */
+fast_switch:
+	stp	x18, x19, [sp, #FRAME_X(18)]
+	stp	x20, x21, [sp, #FRAME_X(20)]
+	stp	x22, x23, [sp, #FRAME_X(22)]
+	stp	x24, x25, [sp, #FRAME_X(24)]
+	stp	x26, x27, [sp, #FRAME_X(26)]
+	stp	x28, x29, [sp, #FRAME_X(28)]
+	mrs	x9, sp_el0
+	mrs	x13, elr_el2
+	mrs	x14, spsr_el2
+	mrs	x15, tpidr_el0
+	stp	x30, x9, [sp, #FRAME_X(30)]
+	stp	x13, x14, [sp, #FRAME_PC]
+	str	x15, [x11, #THREAD_TPIDR]
+
+	ldp	x16, x17, [x12, #THREAD_REGS]	/* regs, task */
+	ldr	x15, [x12, #THREAD_TPIDR]
+	ldr	x14, [x10, #CPU_LOADED_SPACE]
+	add	x17, x17, #TASK_SPACE
+	str	x16, [x10, #CPU_FRAME]
+	str	x12, [x10, #CPU_THREAD]
+	str	x12, [x10, #CPU_LOADED]
+	msr	tpidr_el0, x15
+	cmp	x14, x17
+	b.eq	1f
+	ldr	x14, [x17, #STAGE2_ROOT]
+	ldrh	w15, [x17, #STAGE2_VMID]
+	str	x17, [x10, #CPU_LOADED_SPACE]
+	orr	x14, x14, x15, lsl #48
+	msr	vttbr_el2, x14		/* in force with the ERET */
+
+	/* FP/SIMD traps unless the registers are its own; almost always as it was. */
+1:	ldr	x14, [x10, #CPU_FP_OWNER]
+	ldrb	w15, [x10, #CPU_FP_TRAPPED]
+	add	x13, x12, #THREAD_FP
+	cmp	x14, x13
+	cset	w14, ne
+	cmp	w14, w15
+	b.ne	fast_fp
+2:	mov	sp, x16
+	ldp	x13, x14, [sp, #FRAME_PC]
+	ldp	x30, x9, [sp, #FRAME_X(30)]
+	and	x14, x14, #0xf0000000	/* the flags: native */
+	msr	elr_el2, x13
+	msr	spsr_el2, x14
+	msr	sp_el0, x9
+	ldp	x28, x29, [sp, #FRAME_X(28)]
+	ldp	x26, x27, [sp, #FRAME_X(26)]
+	ldp	x24, x25, [sp, #FRAME_X(24)]
+	ldp	x22, x23, [sp, #FRAME_X(22)]
+	ldp	x20, x21, [sp, #FRAME_X(20)]
+	ldp	x18, x19, [sp, #FRAME_X(18)]
+	ldp	x16, x17, [sp, #FRAME_X(16)]
+	ldp	x14, x15, [sp, #FRAME_X(14)]
+	ldp	x12, x13, [sp, #FRAME_X(12)]
+	ldp	x10, x11, [sp, #FRAME_X(10)]
+	ldr	x9, [sp, #FRAME_X(9)]
+	mov	x0, #0
+	eret
+	dsb	nsh
+	isb
+
+	/* The way of trap_fp() in switch.h: w14 says whether to trap. */
+fast_fp:
+	strb	w14, [x10, #CPU_FP_TRAPPED]
+	mrs	x13, cptr_el2
+	bfi	x13, x14, #10, #1	/* CPTR_EL2.TFP */
+	msr	cptr_el2, x13
+	b	2b
+#endif

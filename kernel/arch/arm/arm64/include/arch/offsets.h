@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Places in C structures that assembly uses. context.c asserts each of them. */
+#ifndef ARCH_OFFSETS_H
+#define ARCH_OFFSETS_H
+
+/* struct takt_frame */
+#define FRAME_X(n) (8 * (n))
+#define FRAME_SP 248
+#define FRAME_PC 256
+
+/* struct cpu */
+#define CPU_STACK_TOP 0
+#define CPU_FRAME 8
+#define CPU_THREAD 24
+#define CPU_NOT_FAST 32
+#define CPU_ID 36
+#define CPU_LOADED 40
+#define CPU_LOADED_SPACE 48
+#define CPU_FP_OWNER 56
+#define CPU_FP_TRAPPED 64
+
+/* struct object, struct cap, struct frame */
+#define OBJECT_BIRTH 0
+#define OBJECT_TYPE 8 /* and `dying` in the byte behind */
+#define FRAME_ENTRY_SIZE 40
+#define FRAME_ENTRY_BORN 8
+
+/* struct thread */
+#define THREAD_REGS 32
+#define THREAD_TASK 40
+#define THREAD_TPIDR 48
+#define THREAD_WAIT_WORD 56
+#define THREAD_DEPTH 60
+#define THREAD_CALLER 64
+#define THREAD_PEER 72 /* and peer_birth, deadline, pending behind it */
+#define THREAD_DEADLINE 88
+#define THREAD_PENDING 96
+#define THREAD_WANTERS 104
+#define THREAD_TIMER_QUEUED 153
+#define THREAD_FP 160
+
+/* struct task */
+#define TASK_SPACE 56
+#define TASK_SLOTS 88
+#define TASK_LEAF 80
+#define STAGE2_ROOT 0
+#define STAGE2_VMID 8
+
+/* struct gate */
+#define GATE_BADGE 32
+#define GATE_TARGET 40
+#endif
