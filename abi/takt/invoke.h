@@ -29,6 +29,7 @@
 #define TAKT_REG_WORDS 6  /* message words in registers */
 #define TAKT_MAX_WORDS 64 /* message words in all */
 #define TAKT_MAX_CAPS 4	  /* capabilities in a message */
+#define TAKT_MAX_SLOTS 16384 /* of a capability table */
 
 /* Flavours (x8). */
 #define TAKT_CALL 0	  /* invoke x0 and wait for the answer */

@@ -74,6 +74,7 @@ void arch_sync_frame(paddr_t frame, u64 size, unsigned kind);
 #define STAGE2_BITS 39 /* input addresses; the root table is one page of 1 GiB entries */
 
 struct stage2 {
+	u64 vttbr; /* both of the below, as the hardware wants it */
 	u64 *root; /* a kernel frame */
 	u16 vmid;
 };

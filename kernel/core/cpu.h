@@ -23,6 +23,7 @@ struct cpu {
 	struct takt_frame *frame; /* register frame of the running context */
 	u64 spsr_keep;		  /* bits of its pstate that may be set */
 	struct thread *thread;	  /* the tip of sc's chain of calls; null when idle */
+	struct thread *loaded;	  /* whose TPIDR and address space are in the registers */
 	union {
 		u32 not_fast; /* any of them set: no fast path */
 		struct {
@@ -34,11 +35,10 @@ struct cpu {
 	};
 	unsigned id;
 
-	/* What is loaded into the hardware; see context.h. */
-	struct thread *loaded; /* whose TPIDR and address space are in the registers */
+	/* What else is loaded into the hardware; see context.h. */
 	struct stage2 *loaded_space;
 	struct fpstate *fp_owner; /* whose FP/SIMD registers are in the hardware */
-	bool fp_trapped;
+	u64 fp_trapped; /* 0 or 1 */
 	struct machine *loaded_machine; /* whose EL1 registers are in the hardware */
 
 	struct sc *sc;	    /* RUNNING; null when idle */

@@ -7,6 +7,7 @@
 #include <core/invoke.h>
 #include <core/quiesce.h>
 #include <object/factory.h>
+#include <object/gate.h>
 #include <object/irq.h>
 #include <object/memory.h>
 #include <object/sc.h>
@@ -95,6 +96,9 @@ static int teardown(struct object *o, struct invocation *in)
 		return sc_teardown(container_of(o, struct sc, object));
 	case TAKT_SCHEDULER:
 		return scheduler_teardown(container_of(o, struct scheduler, object));
+	case TAKT_GATE:
+		gate_teardown(container_of(o, struct gate, object));
+		return 0;
 	case TAKT_MEMORY:
 		return memory_teardown(container_of(o, struct memory, object));
 	case TAKT_FACTORY:
@@ -128,7 +132,8 @@ static int step(struct object *o, struct invocation *in)
 		if (!next)
 			break;
 		if (!next->birth) { /* an extent's factory that is gone, but for its memory */
-			object_reclaim(kmem_owner(cur));
+			if (object_reclaim(kmem_owner(cur)))
+				return E_RESTART;
 			if (below(cur, &more) == next)
 				return wait_and_repeat(in, next->limbo_round);
 			continue;

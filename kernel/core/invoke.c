@@ -55,7 +55,8 @@ static int resolve_caps(const struct op_desc *op, struct invocation *in)
 	if (in->caps < op->caps_least || in->caps > op->caps_most)
 		return TAKT_E_MSG;
 	for (unsigned i = 0; i < in->caps; i++) {
-		struct cap *slot = task_slot(t->task, t->regs->x[10 + i]);
+		u64 n = *(volatile u64 *)&t->regs->x[10 + i];
+		struct cap *slot = task_slot(t->task, n);
 		struct cap cap;
 
 		if (!slot)
@@ -73,11 +74,11 @@ static int resolve_caps(const struct op_desc *op, struct invocation *in)
 
 static int invoke_object(struct thread *t, struct object *o, u64 rights)
 {
-	u64 tag = t->regs->x[1];
+	u64 tag = *(volatile u64 *)&t->regs->x[1];
 	unsigned label = TAKT_TAG_LABEL(tag);
 	struct invocation in = {
 		.caller = t,
-		.w = &t->regs->x[2],
+		.tag = tag,
 		.window = t->regs->x[14],
 		.caps = TAKT_TAG_CAPS(tag),
 	};
@@ -91,8 +92,15 @@ static int invoke_object(struct thread *t, struct object *o, u64 rights)
 		return TAKT_E_RIGHTS;
 	if (TAKT_TAG_WORDS(tag) < op->words)
 		return TAKT_E_MSG;
+	for (unsigned i = 0; i < TAKT_REG_WORDS; i++)
+		in.w[i] = *(volatile u64 *)&t->regs->x[2 + i];
 	err = resolve_caps(op, &in);
-	return err ? err : op->handler(o, rights, &in);
+	if (!err)
+		err = op->handler(o, rights, &in);
+	/* The result, or how far a long operation has come. */
+	if (!err || err == E_RESTART)
+		memcpy(&t->regs->x[2], in.w, sizeof(in.w));
+	return err;
 }
 
 static void finish(struct thread *t, int err)
@@ -115,7 +123,8 @@ static void finish(struct thread *t, int err)
 
 static void invoke(struct thread *t)
 {
-	struct cap *slot = task_slot(t->task, t->regs->x[0]);
+	u64 n = *(volatile u64 *)&t->regs->x[0];
+	struct cap *slot = task_slot(t->task, n);
 	struct cap cap = slot ? *slot : (struct cap){0, 0};
 	struct object *o = cap_object(cap);
 	u64 rights = cap_rights(cap);

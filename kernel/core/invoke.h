@@ -18,7 +18,9 @@ struct scheduler;
  * current thread". */
 struct invocation {
 	struct thread *caller;
-	u64 *w;		    /* message words 0..5, in and out */
+	u64 tag;
+	u64 w[TAKT_REG_WORDS]; /* message words 0..5, in and out; read once from the registers,
+				  which in a paravirtual guest are memory that others may write */
 	u64 window;	    /* slot for a new capability */
 	unsigned caps;	    /* capability arguments passed */
 	struct object *cap[2]; /* and resolved, of the types that objects.def says */

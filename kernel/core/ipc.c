@@ -39,6 +39,7 @@ void remote_send(struct thread *t, unsigned cpu)
 {
 	if (local(t)) {
 		t->state = THREAD_BLOCKED;
+		t->peer = NULL;
 		t->invoke_prio = (u8)thread_prio(t);
 		this_cpu()->resched = true;
 		if (t->deadline != TAKT_NEVER)
@@ -59,7 +60,7 @@ void remote_return(struct thread *t)
 /* Capabilities in x10.. of the sender go to the receiver's window (its x14). All or nothing. */
 static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
 {
-	u64 window = to->regs->x[14];
+	u64 window = *(volatile u64 *)&to->regs->x[14];
 	struct cap cap[TAKT_MAX_CAPS];
 
 	if (caps > TAKT_MAX_CAPS)
@@ -67,7 +68,8 @@ static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
 	if (!window)
 		return TAKT_E_RANGE;
 	for (unsigned i = 0; i < caps; i++) {
-		struct cap *slot = task_slot(from->task, from->regs->x[10 + i]);
+		u64 n = *(volatile u64 *)&from->regs->x[10 + i];
+		struct cap *slot = task_slot(from->task, n);
 		struct cap *dst = task_slot(to->task, window + i);
 
 		if (!slot || !cap_object(cap[i] = *slot))
@@ -112,15 +114,15 @@ static void transfer_fault(struct thread *from, struct thread *to)
 	to->regs->x[1] = TAKT_TAG(TAKT_LABEL_FAULT, TAKT_FAULT_WORDS, 0);
 }
 
-static int transfer(struct thread *from, struct thread *to)
+static int transfer(struct thread *from, struct thread *to, bool may_transfer)
 {
-	u64 tag = from->regs->x[1];
+	u64 tag = *(volatile u64 *)&from->regs->x[1];
 	unsigned words = TAKT_TAG_WORDS(tag), caps = TAKT_TAG_CAPS(tag);
 
 	if (words > TAKT_MAX_WORDS)
 		return TAKT_E_MSG;
 	if (caps) {
-		int err = transfer_caps(from, to, caps);
+		int err = may_transfer ? transfer_caps(from, to, caps) : TAKT_E_RIGHTS;
 
 		if (err)
 			return err;
@@ -160,7 +162,7 @@ static int connect(struct thread *caller, struct thread *s)
 	if (caller->faulted)
 		transfer_fault(caller, s);
 	else
-		err = transfer(caller, s);
+		err = transfer(caller, s, caller->may_transfer);
 	if (err)
 		return err;
 	timerq_remove(&this_cpu()->timers, &s->timer);
@@ -233,12 +235,9 @@ void ipc_call(struct thread *caller, struct gate *g, bool may_transfer)
 	struct thread *s = gate_target(g, caller->cpu);
 
 	caller->badge = g->badge;
+	caller->may_transfer = may_transfer;
 	if (!s) {
 		fail(caller, TAKT_E_GONE);
-		return;
-	}
-	if (!may_transfer && !caller->faulted && TAKT_TAG_CAPS(caller->regs->x[1])) {
-		fail(caller, TAKT_E_RIGHTS);
 		return;
 	}
 	if (local(s)) {
@@ -260,15 +259,55 @@ void ipc_restart(struct thread *caller)
 		fail(caller, err);
 }
 
+/* Callers of other CPUs that queue here. */
+static void drop_wanters(struct thread *t)
+{
+	while (!list_empty(&t->wanters)) {
+		struct thread *w = list_first(&t->wanters, struct thread, want_link);
+
+		list_del(&w->want_link);
+		fail(w, TAKT_E_GONE);
+	}
+}
+
+/*
+ * The local call of `caller` ends with the error. A thread whose fault nobody answers does not go
+ * on: it stops, and then the call that it was serving ends in turn.
+ */
+static void end_call(struct thread *caller, int error)
+{
+	while (caller) {
+		struct thread *next = caller->caller;
+
+		caller->peer = NULL;
+		if (!caller->faulted) {
+			caller->state = THREAD_RUN;
+			result(caller, error);
+			return;
+		}
+		caller->faulted = false;
+		caller->state = THREAD_STOPPED;
+		fault_dump(caller, caller->fault_syndrome, caller->fault_address);
+		drop_wanters(caller);
+		caller->caller = NULL;
+		caller->depth = 0;
+		error = TAKT_E_GONE;
+		if (next && caller->remote_caller) {
+			caller->remote_caller = false;
+			fail(next, error);
+			return;
+		}
+		caller = next;
+	}
+}
+
 void ipc_abort(struct thread *caller, int error)
 {
 	struct thread *s = caller->peer;
 
 	s->caller = NULL;
 	s->depth = 0;
-	caller->peer = NULL;
-	caller->state = THREAD_RUN;
-	result(caller, error);
+	end_call(caller, error);
 	/* The orphan keeps its state and runs on its own SC, if it has one. */
 	if (s->sc[0])
 		sc_activate(s->sc[0]);
@@ -310,7 +349,7 @@ static void reply(struct thread *self)
 	if (caller->faulted) {
 		reply_fault(self, caller);
 	} else {
-		int err = transfer(self, caller);
+		int err = transfer(self, caller, true); /* the caller opened a window for it */
 
 		if (err)
 			result(caller, err);
@@ -348,10 +387,9 @@ static void begin_wait(struct thread *self)
 	struct cpu *c = this_cpu();
 
 	c->resched = true;
-	if (self->pending) {
+	if (self->pending && self->sc[0]) { /* who has no SC runs for its callers only */
 		take_signals(self);
-		if (self->sc[0])
-			sc_activate(self->sc[0]);
+		sc_activate(self->sc[0]);
 		return;
 	}
 	self->state = THREAD_WAIT;
@@ -423,7 +461,7 @@ void thread_wake(struct thread *t)
 void thread_signal(struct thread *t, u64 badges)
 {
 	t->pending |= badges;
-	if (t->state == THREAD_WAIT) {
+	if (t->state == THREAD_WAIT && t->sc[0]) {
 		take_signals(t);
 		thread_wake(t);
 	} else if (t->state == THREAD_IDLE) {
@@ -464,22 +502,15 @@ void ipc_detach(struct thread *t)
 		if (t->remote_caller) {
 			fail(caller, TAKT_E_GONE);
 		} else {
-			caller->peer = NULL;
-			caller->state = caller->faulted ? THREAD_STOPPED : THREAD_RUN;
-			caller->faulted = false;
-			result(caller, TAKT_E_GONE);
+			end_call(caller, TAKT_E_GONE);
 		}
 		t->remote_caller = false;
 	}
 	if (t->state == THREAD_OPEN)
 		ipc_abort(t, TAKT_E_GONE);
-	while (!list_empty(&t->wanters)) {
-		struct thread *w = list_first(&t->wanters, struct thread, want_link);
-
-		list_del(&w->want_link);
-		fail(w, TAKT_E_GONE);
-	}
+	drop_wanters(t);
 	timerq_remove(&c->timers, &t->timer);
+	t->faulted = false;
 	c->resched = true;
 }
 
@@ -550,7 +581,7 @@ void ipc_cancel(struct thread *t, int error)
 		this_cpu()->resched = true;
 		break;
 	case THREAD_WANT:
-		fail(t, error);
+		end_call(t, error);
 		this_cpu()->resched = true;
 		break;
 	case THREAD_WAIT:

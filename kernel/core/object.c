@@ -55,7 +55,8 @@ void object_retire(struct object *o)
 
 static void reclaim_one(struct factory *f, struct object *o)
 {
-	__atomic_fetch_sub(&f->objects, 1, __ATOMIC_RELAXED);
+	if (kmem_owner(o) == f) /* a factory made of an extent is not in anybody's count */
+		__atomic_fetch_sub(&f->objects, 1, __ATOMIC_RELAXED);
 	switch (o->type) {
 	case TAKT_TASK:
 		task_reclaim(container_of(o, struct task, object));
@@ -72,20 +73,23 @@ static void reclaim_one(struct factory *f, struct object *o)
 	}
 }
 
-void object_reclaim(struct factory *f)
+#define RECLAIM_STEP 4
+
+bool object_reclaim(struct factory *f)
 {
-	for (;;) {
+	for (unsigned n = 0; n <= RECLAIM_STEP; n++) {
 		struct object **link = &f->limbo;
 		struct object *o;
 
 		spin_lock(&f->lock);
 		while ((o = *link) && !quiesce_done(o->limbo_round))
 			link = &o->limbo;
-		if (o)
+		if (o && n < RECLAIM_STEP)
 			*link = o->limbo;
 		spin_unlock(&f->lock);
-		if (!o)
-			return;
+		if (!o || n == RECLAIM_STEP)
+			return o;
 		reclaim_one(f, o);
 	}
+	return false;
 }

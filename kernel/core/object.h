@@ -86,8 +86,8 @@ struct invocation;
  */
 int object_destroy(struct object *o, struct invocation *in) MUST_CHECK;
 
-/* Frees what left limbo; before the factory's account is shown or found empty. */
-void object_reclaim(struct factory *f);
+/* Frees some of what left limbo. True if there is more to free now. */
+bool object_reclaim(struct factory *f);
 
 /* Takes a living object out of sight and puts it on its factory's list. */
 void object_retire(struct object *o);

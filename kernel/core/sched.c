@@ -214,6 +214,35 @@ void sc_account(struct sc *sc)
 		sc_charge(sc, now_ticks());
 }
 
+void sc_update(struct sc *sc, u64 budget, u64 period)
+{
+	u64 now = now_ticks();
+	u64 old = sc->budget;
+	bool ring = !round_robin(sc) && budget != period;
+	bool wants = sc->state == SC_RUNNING || sc->state == SC_READY || sc->state == SC_DEPLETED;
+
+	sc_deactivate(sc); /* charged, off its queue */
+	sc->budget = budget;
+	sc->period = period;
+	if (!ring) {
+		sc_refill_reset(sc, now);
+	} else if (budget > old) {
+		refill_add(sc, now + period, budget - old);
+	} else {
+		for (u64 less = old - budget; less;) {
+			struct sc_refill *last = refill_at(sc, sc->count - 1u);
+			u64 take = MIN(less, last->amount);
+
+			last->amount -= take;
+			less -= take;
+			if (!last->amount && sc->count > 1)
+				sc->count--;
+		}
+	}
+	if (wants)
+		sc_activate(sc);
+}
+
 void sc_bind(struct sc *sc, struct thread *t, unsigned index)
 {
 	sc->home = t;
@@ -248,19 +277,22 @@ static void park(struct sc *sc, struct thread *t)
 	list_add_tail(&t->parked, &sc->link);
 }
 
-/* A wanter's server died, or its deadline passed: its call ends with the error. */
-static struct thread *fail_want(struct thread *t, int error)
-{
-	t->peer = NULL;
-	t->state = THREAD_RUN;
-	t->regs->x[0] = (u64)error;
-	return t;
-}
-
 static bool peer_lives(const struct thread *t)
 {
 	return weak_get((struct weak){&t->peer->object, t->peer_birth}) &&
 	       t->peer->state != THREAD_STOPPED && t->peer->state != THREAD_DEAD;
+}
+
+/* The call's deadline passed, or whom it wants is gone: it ends. */
+static bool give_up_call(struct thread *t)
+{
+	if (t->deadline != TAKT_NEVER && t->deadline <= now_ticks())
+		ipc_cancel(t, TAKT_E_TIMEOUT);
+	else if (t->state == THREAD_WANT && !peer_lives(t))
+		ipc_cancel(t, TAKT_E_GONE);
+	else
+		return false;
+	return true;
 }
 
 /*
@@ -282,20 +314,15 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 			return t;
 		case THREAD_OPEN:
 		case THREAD_WANT:
-			if (t->deadline != TAKT_NEVER && t->deadline <= now_ticks()) {
-				if (t->state == THREAD_OPEN)
-					ipc_abort(t, TAKT_E_TIMEOUT);
-				else
-					fail_want(t, TAKT_E_TIMEOUT);
+			deadline = MIN(deadline, t->deadline);
+			if (give_up_call(t)) { /* from the start: whoever stopped told others */
+				t = sc->home;
+				want = NULL;
+				deadline = TAKT_NEVER;
 				continue;
 			}
-			deadline = MIN(deadline, t->deadline);
 			if (t->state == THREAD_OPEN) {
 				t = t->peer;
-				continue;
-			}
-			if (!peer_lives(t)) {
-				fail_want(t, TAKT_E_GONE);
 				continue;
 			}
 			if (!want)
@@ -308,26 +335,27 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 			if (want == t)
 				want = NULL;
 			continue;
+		case THREAD_IDLE:
+			if (t == sc->home)
+				break;
+			/* fall through */
 		case THREAD_BLOCKED:
 			park(sc, t);
-			return NULL;
-		case THREAD_IDLE:
-			if (t != sc->home) {
-				park(sc, t);
-				return NULL;
-			}
-			sc_deactivate(sc);
 			return NULL;
 		case THREAD_WAIT:
 		case THREAD_STOPPED:
 		case THREAD_DEAD:
 			ASSERT(t == sc->home);
+			break;
+		}
+		if (t == sc->home) {
 			sc_deactivate(sc);
 			return NULL;
 		}
 	}
-	c->chain_deadline = deadline;
-	return fail_want(want ? want : sc->home, TAKT_E_DEADLOCK);
+	ipc_cancel(want ? want : sc->home, TAKT_E_DEADLOCK);
+	c->resched = true;
+	return NULL;
 }
 
 /* --- Choosing ------------------------------------------------------------------------------- */

@@ -32,6 +32,10 @@ void sc_account(struct sc *sc);
 void sc_bind(struct sc *sc, struct thread *t, unsigned index);
 void sc_release(struct sc *sc);
 
+/* New budget and period. What can be used now does not grow: more comes one period from now; less
+ * is taken from the latest refills. */
+void sc_update(struct sc *sc, u64 budget, u64 period);
+
 /* A new refill ring holding one full budget from now on. */
 void sc_refill_reset(struct sc *sc, u64 now);
 #endif

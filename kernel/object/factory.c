@@ -71,13 +71,15 @@ int factory_op_create(struct object *self, u64 rights, struct invocation *in)
 {
 	/* Words that the message does not carry read as zero. */
 	u64 w[4] = {in->w[0], 0, 0, 0};
-	unsigned words = TAKT_TAG_WORDS(in->caller->regs->x[1]);
+	unsigned words = TAKT_TAG_WORDS(in->tag);
 	struct object *o;
 	int err = invocation_window(in);
 
 	(void)rights;
 	if (err)
 		return err;
+	if (object_reclaim(self_factory(self)))
+		return E_RESTART;
 	for (unsigned i = 1; i < 4 && i < words; i++)
 		w[i] = in->w[i];
 	err = TAKT_E_NOMEM;
@@ -92,7 +94,8 @@ int factory_op_info(struct object *self, u64 rights, struct invocation *in)
 	struct factory *f = self_factory(self);
 
 	(void)rights;
-	object_reclaim(f);
+	if (object_reclaim(f))
+		return E_RESTART;
 	in->w[0] = f->pages;
 	in->w[1] = f->free_pages;
 	in->w[2] = f->objects;
@@ -114,7 +117,8 @@ int factory_op_sub(struct object *self, u64 rights, struct invocation *in)
 	err = invocation_window(in);
 	if (err)
 		return err;
-	object_reclaim(f);
+	if (object_reclaim(f))
+		return E_RESTART;
 	sub = object_alloc(f, sizeof(*sub), TAKT_FACTORY);
 	if (!sub)
 		return TAKT_E_NOMEM;
@@ -219,7 +223,8 @@ int factory_teardown(struct factory *f)
 {
 	u64 base, end;
 
-	object_reclaim(f);
+	if (object_reclaim(f))
+		return E_RESTART;
 	if (f->limbo) /* the caller waits for the round, then comes again */
 		return TAKT_E_AGAIN;
 	if (f->parent) {

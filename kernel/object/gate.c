@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <core/cpu.h>
+#include <arch/inline.h>
 #include <object/gate.h>
 #include <object/thread.h>
 
@@ -10,15 +10,55 @@ struct gate *gate_create(struct factory *f, u64 badge)
 	if (!g)
 		return NULL;
 	g->badge = badge;
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		list_init(&g->bound[i]);
 	object_born(&g->object);
 	return g;
 }
 
+/* The links between gates and threads. */
+static struct spinlock bind_lock;
+
+static void forget(struct gate *g, unsigned cpu)
+{
+	list_del(&g->bound[cpu]);
+	__atomic_store_n(&g->target[cpu], NULL, __ATOMIC_RELAXED);
+}
+
+void gate_bind(struct gate *g, struct thread *t)
+{
+	spin_lock(&bind_lock);
+	forget(g, t->cpu);
+	list_add_tail(&t->gates, &g->bound[t->cpu]);
+	__atomic_store_n(&g->target[t->cpu], t, __ATOMIC_RELAXED);
+	spin_unlock(&bind_lock);
+}
+
+void gate_unbind_all(struct thread *t)
+{
+	spin_lock(&bind_lock);
+	while (!list_empty(&t->gates)) {
+		struct list *l = t->gates.next;
+
+		/* The link's place in its gate is that of the thread's CPU. */
+		forget(container_of(l - t->cpu, struct gate, bound), t->cpu);
+	}
+	spin_unlock(&bind_lock);
+}
+
+void gate_teardown(struct gate *g)
+{
+	spin_lock(&bind_lock);
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		forget(g, i);
+	spin_unlock(&bind_lock);
+}
+
 struct thread *gate_target(const struct gate *g, unsigned cpu)
 {
-	struct object *o = weak_get(g->target[cpu]);
+	struct thread *t = __atomic_load_n(&g->target[cpu], __ATOMIC_RELAXED);
 
-	for (unsigned i = 0; !o && i < MAX_CPUS; i++)
-		o = weak_get(g->target[i]);
-	return o ? container_of(o, struct thread, object) : NULL;
+	for (unsigned i = 0; !t && i < MAX_CPUS; i++)
+		t = __atomic_load_n(&g->target[i], __ATOMIC_RELAXED);
+	return t;
 }

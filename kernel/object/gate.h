@@ -3,6 +3,7 @@
 #ifndef OBJECT_GATE_H
 #define OBJECT_GATE_H
 
+#include <core/list.h>
 #include <core/object.h>
 
 struct thread;
@@ -10,11 +11,20 @@ struct thread;
 struct gate {
 	struct object object;
 	u64 badge;
-	struct weak target[MAX_CPUS]; /* threads, held weakly */
+	/* Per CPU, a thread of that CPU. It is forgotten on that CPU when the thread goes, so a
+	 * caller there may follow the pointer without a further check. */
+	struct thread *target[MAX_CPUS];
+	struct list bound[MAX_CPUS]; /* in the thread's list of gates */
 };
 _Static_assert(sizeof(struct gate) <= 256, "size class");
 
 struct gate *gate_create(struct factory *f, u64 badge) MUST_CHECK;
+
+/* Makes t the target for its CPU. On that CPU. */
+void gate_bind(struct gate *g, struct thread *t);
+/* t is no gate's target any more. On its CPU. */
+void gate_unbind_all(struct thread *t);
+void gate_teardown(struct gate *g);
 
 /* The thread that serves callers on `cpu`: the one there, else that of the lowest CPU that has one.
  * Null if there is none. */

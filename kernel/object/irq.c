@@ -150,6 +150,8 @@ static void unbind(struct irq *irq)
 	(void)!inbox_remove(irq->cpu, &irq->node);
 	if (irq->target == IRQ_VCPU && t && t->machine)
 		(void)!virq_bind(t, irq->virq, IRQ_SOFT);
+	if (t)
+		t->irqs--;
 	irq->target = IRQ_UNBOUND;
 	if (irq->intid == IRQ_SOFT)
 		return;
@@ -179,6 +181,25 @@ static int check_target(struct irq *irq, struct thread *t)
 	return 0;
 }
 
+/* Two CPUs may bind the same irq at a time: one of them finds it bound. */
+static int attach(struct irq *irq, struct thread *t, enum irq_target target)
+{
+	int err = TAKT_E_STATE;
+
+	spin_lock(&line_lock);
+	if (irq->target == IRQ_UNBOUND) {
+		irq->thread = weak_to(&t->object);
+		irq->cpu = t->cpu;
+		irq->target = (u8)target;
+		t->irqs++;
+		err = 0;
+	}
+	spin_unlock(&line_lock);
+	if (!err)
+		route_line(irq, t->cpu);
+	return err;
+}
+
 int irq_op_bind_thread(struct object *self, u64 rights, struct invocation *in)
 {
 	struct irq *irq = self_irq(self);
@@ -193,12 +214,8 @@ int irq_op_bind_thread(struct object *self, u64 rights, struct invocation *in)
 	err = check_target(irq, t);
 	if (err)
 		return err;
-	irq->thread = weak_to(&t->object);
 	irq->badge = in->w[0];
-	irq->cpu = t->cpu;
-	irq->target = IRQ_THREAD;
-	route_line(irq, t->cpu);
-	return 0;
+	return attach(irq, t, IRQ_THREAD);
 }
 
 int irq_op_bind_vcpu(struct object *self, u64 rights, struct invocation *in)
@@ -221,12 +238,8 @@ int irq_op_bind_vcpu(struct object *self, u64 rights, struct invocation *in)
 		err = virq_bind(t, (u32)in->w[0], irq->intid);
 	if (err)
 		return err;
-	irq->thread = weak_to(&t->object);
 	irq->virq = (u32)in->w[0];
-	irq->cpu = t->cpu;
-	irq->target = IRQ_VCPU;
-	route_line(irq, t->cpu);
-	return 0;
+	return attach(irq, t, IRQ_VCPU);
 }
 
 int irq_op_unbind(struct object *self, u64 rights, struct invocation *in)

@@ -14,7 +14,7 @@ int log_op_write(struct object *self, u64 rights, struct invocation *in)
 	(void)rights;
 	if (len > LOG_BYTES)
 		return TAKT_E_RANGE;
-	if (TAKT_TAG_WORDS(in->caller->regs->x[1]) < 1 + (len + 7) / 8)
+	if (TAKT_TAG_WORDS(in->tag) < 1 + (len + 7) / 8)
 		return TAKT_E_MSG;
 	log_write((const char *)&in->w[1], len, false);
 	return 0;

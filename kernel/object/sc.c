@@ -46,15 +46,7 @@ int sc_op_update(struct object *self, u64 rights, struct invocation *in)
 	err = scheduler_afford(sc->scheduler, sc, in->w[0], in->w[1]);
 	if (err)
 		return err;
-	/* The current window is not enlarged: the new budget counts from one period on. */
-	sc_account(sc);
-	sc->budget = in->w[0];
-	sc->period = in->w[1];
-	sc_refill_reset(sc, sc->state == SC_UNBOUND ? now_ticks() : now_ticks() + sc->period);
-	if (sc->state == SC_RUNNING || sc->state == SC_READY || sc->state == SC_DEPLETED) {
-		sc_deactivate(sc);
-		sc_activate(sc);
-	}
+	sc_update(sc, in->w[0], in->w[1]);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <core/invoke.h>
 #include <core/sched.h>
 #include <object/factory.h>
+#include <object/gate.h>
 #include <object/sc.h>
 #include <object/scheduler.h>
 #include <object/thread.h>
@@ -204,8 +205,12 @@ int scheduler_op_run(struct object *self, u64 rights, struct invocation *in)
 	for (unsigned i = 0; i < THREAD_SCS; i++)
 		if (t->sc[i])
 			return TAKT_E_STATE;
-	if (t->cpu != CPU_UNPLACED)
+	if (t->irqs || (t->machine && t->cpu != CPU_UNPLACED)) /* what is bound to it stays with its CPU */
+		return TAKT_E_STATE;
+	if (t->cpu != CPU_UNPLACED) {
+		gate_unbind_all(t);
 		context_evict(t);
+	}
 	t->cpu = (u8)cpu;
 	return 0;
 }

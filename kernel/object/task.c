@@ -54,6 +54,7 @@ struct task *task_create(struct factory *f, unsigned kind, const u64 name[2])
 	if (!t->space.root || !t->leaf || vmid < 0)
 		goto fail;
 	t->space.vmid = (u16)vmid;
+	t->space.vttbr = kpa(t->space.root).v | (u64)vmid << 48;
 	if (task_grow(t, CAP_LEAF_SLOTS))
 		goto fail;
 	object_born(&t->object);

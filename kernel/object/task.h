@@ -7,20 +7,21 @@
 #include <core/arch.h>
 #include <core/list.h>
 #include <core/object.h>
+#include <takt/invoke.h>
 
 #define CAP_LEAF_SLOTS (PAGE_SIZE / sizeof(struct cap)) /* 256 */
-#define CAP_LEAVES 64ul /* 16384 slots; bounds the end of a task */
+#define CAP_LEAVES (TAKT_MAX_SLOTS / CAP_LEAF_SLOTS) /* 64: bounds the end of a task */
 
 struct vgic;
 
 struct task {
 	struct object object;
+	u64 slots;	     /* usable */
+	struct cap **leaf;   /* page of pointers to pages of slots */
+	struct stage2 space;
 	u8 kind; /* enum takt_task_kind */
 	char name[16];
-	struct stage2 space;
 	struct spinlock lock;	/* address space and changes of the table; lookups take none */
-	struct cap **leaf;	/* page of CAP_LEAVES pointers */
-	u32 slots;		/* usable */
 	struct list mappings;	/* struct mapping.in_task */
 	u16 mapping_count;
 	struct list threads;	/* struct thread.task_link */

@@ -30,6 +30,7 @@ struct thread *thread_create(struct factory *f, const u64 name[2])
 	list_init(&t->wanters);
 	list_init(&t->want_link);
 	list_init(&t->parked);
+	list_init(&t->gates);
 	list_init(&t->task_link);
 	list_init(&t->guest_link);
 	list_init(&t->node.link);
@@ -134,7 +135,7 @@ int thread_op_configure(struct object *self, u64 rights, struct invocation *in)
 		return TAKT_E_RIGHTS;
 	if (in->w[1] > TAKT_THREAD_MACHINE || task->kind != TAKT_TASK_NATIVE)
 		return TAKT_E_INVAL;
-	if (in->w[1] != TAKT_THREAD_MACHINE && guest->kind != TAKT_TASK_NATIVE)
+	if (in->w[1] != TAKT_THREAD_MACHINE && guest != task)
 		return TAKT_E_INVAL;
 	spin_lock(&unplaced_lock);
 	if (!t->task && t->cpu == CPU_UNPLACED)
@@ -153,6 +154,7 @@ int thread_op_start(struct object *self, u64 rights, struct invocation *in)
 		return TAKT_E_STATE;
 	context_start(t, in->w[0], in->w[1], in->w[2]);
 	t->in_guest = false;
+	t->faulted = false;
 	t->regs = &t->frame;
 	t->pending = 0;
 	t->state = THREAD_RUN;
@@ -272,7 +274,7 @@ int thread_op_bind_gate(struct object *self, u64 rights, struct invocation *in)
 	if (!(in->cap_right[0] & TAKT_R_GATE_BIND))
 		return TAKT_E_RIGHTS;
 	ON_ITS_CPU(t);
-	g->target[t->cpu] = weak_to(self);
+	gate_bind(g, t);
 	return 0;
 }
 
@@ -446,6 +448,7 @@ int thread_teardown(struct thread *t, struct invocation *in)
 			if (t->sc[i])
 				sc_release(t->sc[i]);
 		unpark_all(t);
+		gate_unbind_all(t);
 		context_evict(t);
 		timerq_remove(&this_cpu()->timers, &t->timer);
 	}

@@ -3,7 +3,7 @@
 #include "harness.h"
 
 #define OUTSIDE 256 /* of the table that a task begins with */
-#define MOST_SLOTS (512 * 256)
+#define MOST_SLOTS TAKT_MAX_SLOTS
 
 static takt_slot task_bare(void)
 {

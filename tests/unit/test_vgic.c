@@ -78,6 +78,15 @@ void vcpu_wake(struct thread *t)
 	wakes++;
 }
 
+const struct vgic_hw *vgic_v3_init(void)
+{
+	abort();
+}
+void vgic_v3_init_cpu(void)
+{
+	abort();
+}
+
 static bool phys_active[1024];
 void irqc_deactivate(u32 raw)
 {

@@ -6,6 +6,8 @@ import os
 import pathlib
 import re
 import select
+import struct
+import subprocess
 import tempfile
 import time
 
@@ -14,6 +16,14 @@ import pexpect.popen_spawn
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build/aarch64"
+
+# Where loaders put things: clear of each other, of the firmware's tree at the start of RAM and of
+# U-Boot at its end, even in 128 MiB.
+KERNEL_AT = 0x40200000
+TREE_AT = 0x41000000
+START_AT = 0x41200000
+ARCHIVE_AT = 0x41400000
+UBOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
 
 
 def add_options(parser):
@@ -39,17 +49,75 @@ def native_linux(trace):
             *_trace_options(trace)]
 
 
-def command(system, trace, smp=2, cpu="cortex-a57", gic=2, mem=512, icount=False):
-    """QEMU's command line; the serial line is its standard input and output, the LEDs go to the
-    file `trace`."""
-    machine = f"virt,virtualization=on,gic-version={gic}"
+def _board(smp=2, cpu="cortex-a57", gic=2, mem=512, icount=False, el2=True):
+    """The board alone."""
+    machine = f"virt,virtualization={'on' if el2 else 'off'},gic-version={gic}"
+    if cpu == "max":
+        cpu += ",pauth-impdef=on"       # the architected algorithm takes most of QEMU's time
     line = ["qemu-system-aarch64", "-cpu", cpu, "-smp", str(smp), "-m", str(mem), "-nic", "none",
-            "-display", "none", "-kernel", str(BUILD / "kernel/takt.img"),
-            "-initrd", str(BUILD / f"systems/{system}.cpio"), *_trace_options(trace)]
+            "-display", "none"]
     if icount:
         machine += ",dtb-randomness=off"
         line += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
     return line + ["-M", machine]
+
+
+def _kernel():
+    return str(BUILD / "kernel/takt.img")
+
+
+def _archive(system):
+    return str(BUILD / f"systems/{system}.cpio")
+
+
+def _load(path, address):
+    return ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
+
+
+def command(system, trace, dtb=None, **board):
+    """QEMU's command line; the serial line is its standard input and output, the LEDs go to the
+    file `trace`. `dtb` takes the place of the tree that QEMU makes."""
+    line = _board(**board) + ["-kernel", _kernel(), "-initrd", _archive(system)]
+    if dtb:
+        line += ["-dtb", str(dtb)]
+    return line + _trace_options(trace)
+
+
+def uboot(system, trace, **board):
+    """The same with U-Boot, which has the files in memory: boot_command() boots them."""
+    return (_board(**board) + ["-bios", UBOOT] + _load(_kernel(), KERNEL_AT)
+            + _load(_archive(system), ARCHIVE_AT) + _trace_options(trace))
+
+
+def boot_command(system):
+    size = os.path.getsize(_archive(system))
+    return f"booti {KERNEL_AT:#x} {ARCHIVE_AT:#x}:{size:x} $fdt_addr"
+
+
+def bare(trace, folder, tree, **board):
+    """The kernel with x0 pointing to `tree`, bytes that need not be a device tree; None: x0 = 0.
+    Files are left in `folder`."""
+    start, blob = pathlib.Path(folder) / "start", pathlib.Path(folder) / "tree"
+    tree_at = 0 if tree is None else TREE_AT
+    code = (0xd2a00000 | tree_at >> 16 << 5,            # movz x0, tree_at
+            0xd2a00001 | KERNEL_AT >> 16 << 5,          # movz x1, KERNEL_AT
+            0xd61f0020)                                 # br x1
+    start.write_bytes(struct.pack("<3I", *code))
+    blob.write_bytes(tree or b"\0")
+    return (_board(**board) + _load(_kernel(), KERNEL_AT) + _load(blob, TREE_AT)
+            + ["-device", f"loader,file={start},addr={START_AT:#x},force-raw=on,cpu-num=0"]
+            + _trace_options(trace))
+
+
+def board_tree(**board):
+    """The device tree that QEMU makes for the board."""
+    with tempfile.TemporaryDirectory(prefix="takt-") as folder:
+        path = pathlib.Path(folder) / "dtb"
+        line = _board(**board)
+        line[-1] += f",dumpdtb={path}"
+        subprocess.run(line, check=True, timeout=30, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        return path.read_bytes()
 
 
 class Edge:

@@ -6,21 +6,29 @@ static const struct {
 	const char *compatible;
 	uint64_t base, size;
 	uint32_t irq;
+	unsigned gic; /* only where the machine's interrupt controller is of this version; 0: always */
 } board[] = {
 	/* In the order of the tree's nodes; firmware first because calls to it are the hot ones. */
-	{"arm,psci-1.0", 0, 0, 0},
-	{"arm,cortex-a15-gic", GUEST_GICD, 0x10000, 0},
-	{"arm,pl011", GUEST_PL011, 0x1000, GUEST_SPI(1)},
-	{"arm,pl031", GUEST_PL031, 0x1000, GUEST_SPI(2)},
-	{"arm,pl061", GUEST_PL061, 0x1000, GUEST_SPI(7)},
+	{"arm,psci-1.0", 0, 0, 0, 0},
+	{"arm,cortex-a15-gic", GUEST_GICD, 0x10000, 0, 2},
+	{"arm,gic-v3", GUEST_GICD, GUEST_GICR + GUEST_MAX_VCPUS * 0x20000 - GUEST_GICD, 0, 3},
+	{"arm,pl011", GUEST_PL011, 0x1000, GUEST_SPI(1), 0},
+	{"arm,pl031", GUEST_PL031, 0x1000, GUEST_SPI(2), 0},
+	{"arm,pl061", GUEST_PL061, 0x1000, GUEST_SPI(7), 0},
 };
 
 int board_create(struct machine *m)
 {
-	for (unsigned i = 0; i < sizeof(board) / sizeof(board[0]); i++) {
-		int err = device_create(m, board[i].compatible, board[i].base, board[i].size,
-					board[i].irq);
+	/* The version is the host's, whose virtual CPU interface the guest uses. GICv2's is memory,
+	 * and routed to the machine; GICv3's is system registers. */
+	unsigned gic = env_cap("gicv") ? 2 : 3;
 
+	for (unsigned i = 0; i < sizeof(board) / sizeof(board[0]); i++) {
+		int err = 0;
+
+		if (!board[i].gic || board[i].gic == gic)
+			err = device_create(m, board[i].compatible, board[i].base, board[i].size,
+					    board[i].irq);
 		if (err)
 			return err;
 	}

@@ -19,7 +19,8 @@
 
 /* Guest-physical addresses and interrupts as on QEMU's "virt" board. */
 #define GUEST_GICD 0x08000000ul
-#define GUEST_GICC 0x08010000ul
+#define GUEST_GICC 0x08010000ul /* GICv2 */
+#define GUEST_GICR 0x080a0000ul /* GICv3 */
 #define GUEST_PL011 0x09000000ul
 #define GUEST_PL031 0x09010000ul
 #define GUEST_PL061 0x09030000ul

@@ -32,6 +32,13 @@
 #define SGIS 0xffffu	   /* in the first bank */
 #define PRIORITY_BITS 0xf8 /* as many as the virtual CPU interface has */
 
+/* Bits of the SGIs where they cannot be disabled, and have registers of their own for their pending
+ * state: GICv2. */
+static uint32_t fixed_sgis(const struct gic_dist *d)
+{
+	return d->affinity ? 0 : SGIS;
+}
+
 static struct gic_bank *bank_of(struct gic_dist *d, unsigned cpu, uint32_t intid)
 {
 	return intid < 32 ? &d->private[cpu] : &d->shared[intid / 32 - 1];
@@ -90,7 +97,7 @@ static void reset_bank(struct gic_dist *d, unsigned cpu, uint32_t base)
 	struct gic_bank *b = bank_of(d, cpu, base);
 	uint32_t used = b->used;
 
-	*b = (struct gic_bank){.enabled = base ? 0 : SGIS, .edge = base ? 0 : SGIS};
+	*b = (struct gic_bank){.enabled = base ? 0 : fixed_sgis(d), .edge = base ? 0 : SGIS};
 	publish_bits(d, cpu, base, UINT32_MAX);
 	if (!base)
 		return;
@@ -144,9 +151,8 @@ static void set_enabled(struct gic_dist *d, unsigned cpu, uint32_t base, uint32_
 	struct gic_bank *b = bank_of(d, cpu, base);
 	uint32_t changed;
 
-	/* SGIs cannot be disabled. */
 	if (!base)
-		enabled |= SGIS;
+		enabled |= fixed_sgis(d);
 	changed = b->enabled ^ enabled;
 	b->enabled = enabled;
 	b->used |= enabled;
@@ -172,13 +178,12 @@ static void write_bits(struct gic_dist *d, unsigned cpu, uint32_t block, uint32_
 		set_enabled(d, cpu, base, b->enabled & ~value);
 		break;
 	case GICD_ISPENDR:
-		/* SGIs have registers of their own for this. */
-		value &= base ? UINT32_MAX : ~SGIS;
+		value &= base ? UINT32_MAX : ~fixed_sgis(d);
 		b->used |= value;
 		act_on_bits(d, cpu, base, value, TAKT_VIRQ_LATCH);
 		break;
 	case GICD_ICPENDR:
-		value &= base ? UINT32_MAX : ~SGIS;
+		value &= base ? UINT32_MAX : ~fixed_sgis(d);
 		act_on_bits(d, cpu, base, value & b->used, TAKT_VIRQ_UNLATCH);
 		break;
 	case GICD_ISACTIVER:
@@ -237,6 +242,16 @@ static uint8_t read_byte(struct gic_dist *d, unsigned cpu, uint32_t offset)
 	if (offset < GICD_ITARGETSR)
 		return bank_of(d, cpu, intid)->priority[intid % 32];
 	return intid < 32 ? (uint8_t)(1u << cpu) : bank_of(d, cpu, intid)->targets[intid % 32];
+}
+
+void gic_dist_target(struct gic_dist *d, uint32_t intid, uint8_t cpus)
+{
+	uint8_t *field = &bank_of(d, 0, intid)->targets[intid % 32];
+
+	if (*field == cpus)
+		return;
+	*field = cpus;
+	publish(d, 0, intid);
 }
 
 static void write_byte(struct gic_dist *d, unsigned cpu, uint32_t offset, uint8_t value)

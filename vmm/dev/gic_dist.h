@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registers of a GICv2 distributor. Only the registers: what they say goes out as configuration
- * words and actions, the interrupts' state is somebody else's. Knows neither kernel nor machine.
+ * Registers of a distributor: GICv2's, and what GICv3's has in common with it (gic3_regs.c has the
+ * rest). Only the registers: what they say goes out as configuration words and actions, the
+ * interrupts' state is somebody else's. Knows neither kernel nor machine.
  */
 #ifndef VMM_GIC_DIST_H
 #define VMM_GIC_DIST_H
@@ -32,13 +33,14 @@ struct gic_bank {
 	uint32_t enabled, group, edge;
 	uint32_t used; /* may have a state: was enabled or made pending or active */
 	uint8_t priority[32];
-	uint8_t targets[32]; /* shared interrupts */
+	uint8_t targets[32]; /* shared interrupts: CPUs, by number */
 };
 
 struct gic_dist {
 	const struct gic_ops *ops;
 	void *self;
 	unsigned cpus;
+	bool affinity; /* GICv3: routing by affinity, redistributors */
 	uint32_t ctlr;
 	struct gic_bank private[GIC_CPUS];
 	struct gic_bank shared[GIC_BANKS - 1];
@@ -52,5 +54,8 @@ void gic_dist_reset(struct gic_dist *d);
 uint32_t gic_dist_read(struct gic_dist *d, unsigned cpu, uint32_t offset, unsigned size);
 void gic_dist_write(struct gic_dist *d, unsigned cpu, uint32_t offset, unsigned size,
 		    uint32_t value);
+
+/* CPUs that a shared interrupt may go to, as a mask. */
+void gic_dist_target(struct gic_dist *d, uint32_t intid, uint8_t cpus);
 
 #endif

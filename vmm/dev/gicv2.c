@@ -5,85 +5,14 @@
  */
 #include <stdlib.h>
 
-#include "../core/device.h"
 #include "../core/log.h"
-#include "gic_dist.h"
+#include "gic_link.h"
 
 #define GICC_SIZE 0x2000
 
 struct gicv2 {
-	struct machine *machine;
-	bool running; /* false while no vCPU's thread is there to let riders ride */
+	struct gic_link link;
 	struct gic_dist dist;
-};
-
-static volatile uint32_t *config_word(struct gicv2 *gic, unsigned cpu, uint32_t intid)
-{
-	struct machine *m = gic->machine;
-
-	return intid < 32 ? &m->vcpu[cpu].page->virq[intid] : &m->virq->virq[intid - 32];
-}
-
-/* On the vCPU's own thread what the kernel has to do waits for its next resume. */
-static void act(struct gicv2 *gic, unsigned cpu, uint32_t intid, enum takt_virq_action action)
-{
-	struct vcpu *v = &gic->machine->vcpu[cpu];
-	int err;
-
-	/* Not something that a kernel may refuse: a rider that fails stops the guest. */
-	if (gic->running && action != TAKT_VIRQ_ACTIVATE) {
-		vcpu_irq(v, intid, action);
-		return;
-	}
-	err = action == TAKT_VIRQ_SYNC ? takt_virq_sync(v->self, intid)
-				       : takt_virq_set(v->self, intid, action);
-	if (err)
-		vmm_log("interrupt %u, action %u: %s", intid, action, rt_error(err));
-}
-
-static void gic_config(void *self, unsigned cpu, uint32_t intid, uint32_t word)
-{
-	struct gicv2 *gic = self;
-	volatile uint32_t *at = config_word(gic, cpu, intid);
-	uint32_t old = __atomic_load_n(at, __ATOMIC_RELAXED);
-
-	if (old == word)
-		return;
-	while (!__atomic_compare_exchange_n(at, &old, word, false, __ATOMIC_RELEASE,
-					    __ATOMIC_RELAXED))
-		;
-	/* Of an interrupt that was and stays disabled nobody needs to hear. */
-	if ((old | word) & TAKT_VIRQ_ENABLED)
-		act(gic, cpu, intid, TAKT_VIRQ_SYNC);
-}
-
-static void gic_action(void *self, unsigned cpu, uint32_t intid, enum takt_virq_action action)
-{
-	act(self, cpu, intid, action);
-}
-
-static unsigned gic_query(void *self, unsigned cpu, uint32_t intid)
-{
-	struct gicv2 *gic = self;
-	int state = takt_virq_query(gic->machine->vcpu[cpu].self, intid);
-
-	return state < 0 ? 0 : (unsigned)state;
-}
-
-static void gic_sgi(void *self, unsigned cpu, uint8_t targets, uint32_t intid)
-{
-	struct gicv2 *gic = self;
-	int err = takt_virq_sgi(gic->machine->vcpu[cpu].self, targets, intid, cpu);
-
-	if (err)
-		vmm_log("SGI %u to %x: error %d", intid, targets, err);
-}
-
-static const struct gic_ops gic_ops = {
-	.config = gic_config,
-	.action = gic_action,
-	.query = gic_query,
-	.sgi = gic_sgi,
 };
 
 static bool gicv2_access(struct device *dev, struct mmio *io)
@@ -93,6 +22,7 @@ static bool gicv2_access(struct device *dev, struct mmio *io)
 
 	if (io->size > 4)
 		return false;
+	gic->link.vcpu = io->vcpu;
 	if (io->write)
 		gic_dist_write(&gic->dist, cpu, (uint32_t)io->offset, io->size,
 			       (uint32_t)io->value);
@@ -105,9 +35,8 @@ static void gicv2_reset(struct device *dev)
 {
 	struct gicv2 *gic = dev->state;
 
-	gic->running = false;
+	gic->link.vcpu = NULL;
 	gic_dist_reset(&gic->dist);
-	gic->running = true;
 }
 
 static int gicv2_create(struct device *dev)
@@ -123,9 +52,9 @@ static int gicv2_create(struct device *dev)
 	gic = calloc(1, sizeof(*gic));
 	if (!gic)
 		return TAKT_E_NOMEM;
-	gic->machine = m;
-	gic->dist.ops = &gic_ops;
-	gic->dist.self = gic;
+	gic->link.machine = m;
+	gic->dist.ops = &gic_link_ops;
+	gic->dist.self = &gic->link;
 	gic->dist.cpus = m->vcpus;
 	dev->state = gic;
 	return takt_task_map(m->task, gicv, GUEST_GICC, 0, GICC_SIZE,

@@ -61,7 +61,7 @@ lower_sync:
 	cmp	w9, #EC_SVC64
 	b.ne	slow
 #if FAST
-	ldr	w13, [x10, #CPU_NOT_FAST]
+	ldp	w13, w17, [x10, #CPU_NOT_FAST]	/* and CPU_ID */
 	lsr	x9, x1, #16		/* words, and nothing above them */
 	cmp	x9, #TAKT_REG_WORDS
 	ccmp	w13, #0, #0, ls
@@ -81,8 +81,7 @@ slow:
 #if FAST
 fast_call:
 	ldr	x14, [x11, #THREAD_TASK]
-	ldr	w13, [x14, #TASK_SLOTS]
-	ldr	x14, [x14, #TASK_LEAF]
+	ldp	x13, x14, [x14, #TASK_SLOTS]	/* and TASK_LEAF */
 	cmp	x0, x13
 	b.hs	slow
 	lsr	x9, x0, #8		/* 256 slots of 16 bytes in a leaf */
@@ -98,11 +97,9 @@ fast_call:
 	b.ne	slow
 	tbz	x15, #RIGHT_CALL_BIT, slow
 
-	ldr	w9, [x10, #CPU_ID]
-	add	x9, x14, x9, lsl #4
-	ldp	x12, x16, [x9, #GATE_TARGET]
+	add	x9, x14, x17, lsl #3		/* this CPU's target: if there, it lives */
+	ldr	x12, [x9, #GATE_TARGET]
 	cbz	x12, slow
-	check_birth x12, x16
 	ldr	w9, [x12, #THREAD_WAIT_WORD]
 	ldrb	w13, [x12, #THREAD_TIMER_QUEUED]
 	ldrb	w17, [x11, #THREAD_DEPTH]
@@ -114,6 +111,7 @@ fast_call:
 
 	/* Nothing can fail from here on. */
 	ldr	x8, [x14, #GATE_BADGE]
+	ldr	x16, [x12, #OBJECT_BIRTH]
 	add	w17, w17, #1
 	mov	w9, #STATE_RUN
 	mov	w13, #STATE_OPEN
@@ -146,13 +144,10 @@ fast_reply:
 
 	mov	w9, #STATE_RUN
 	mov	w13, #STATE_WAIT
-	mov	x15, #-1
 	strb	w9, [x12, #THREAD_WAIT_WORD]
 	strb	w13, [x11, #THREAD_WAIT_WORD]
 	strb	wzr, [x11, #THREAD_DEPTH]
 	str	xzr, [x11, #THREAD_CALLER]
-	str	xzr, [x12, #THREAD_PEER]
-	str	x15, [x11, #THREAD_DEADLINE]
 
 	/* From x11 to x12, whose x0 is 0 and x1..x8 are as they are now. */
 fast_switch:
@@ -174,21 +169,16 @@ fast_switch:
 	ldr	x15, [x12, #THREAD_TPIDR]
 	ldr	x14, [x10, #CPU_LOADED_SPACE]
 	add	x17, x17, #TASK_SPACE
-	str	x16, [x10, #CPU_FRAME]
-	str	x12, [x10, #CPU_THREAD]
-	str	x12, [x10, #CPU_LOADED]
+	stp	x12, x12, [x10, #CPU_THREAD]	/* and CPU_LOADED; CPU_FRAME is for slow exits */
 	msr	tpidr_el0, x15
 	cmp	x14, x17
 	b.eq	1f
-	ldr	x14, [x17, #STAGE2_ROOT]
-	ldrh	w15, [x17, #STAGE2_VMID]
+	ldr	x14, [x17, #STAGE2_VTTBR]
 	str	x17, [x10, #CPU_LOADED_SPACE]
-	orr	x14, x14, x15, lsl #48
 	msr	vttbr_el2, x14		/* in force with the ERET */
 
 	/* FP/SIMD traps unless the registers are its own; almost always as it was. */
-1:	ldr	x14, [x10, #CPU_FP_OWNER]
-	ldrb	w15, [x10, #CPU_FP_TRAPPED]
+1:	ldp	x14, x15, [x10, #CPU_FP_OWNER]	/* and CPU_FP_TRAPPED */
 	add	x13, x12, #THREAD_FP
 	cmp	x14, x13
 	cset	w14, ne
@@ -219,7 +209,7 @@ fast_switch:
 
 	/* The way of trap_fp() in switch.h: w14 says whether to trap. */
 fast_fp:
-	strb	w14, [x10, #CPU_FP_TRAPPED]
+	str	x14, [x10, #CPU_FP_TRAPPED]
 	mrs	x13, cptr_el2
 	bfi	x13, x14, #10, #1	/* CPTR_EL2.TFP */
 	msr	cptr_el2, x13

@@ -47,7 +47,7 @@ static u64 pfr0(u64 value)
 	if (platform.gic_version >= 3)
 		keep |= FIELD(24);
 	value = at_most(at_most(value & keep, 0, 1), 4, 1);
-	return at_most(value, 56, 1);
+	return at_most(at_most(value, 24, 1), 56, 1);
 }
 
 /* DebugVer 6 with the least number of (dead) breakpoints, no DoubleLock; nothing else. */

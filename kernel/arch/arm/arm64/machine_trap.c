@@ -56,6 +56,10 @@ static unsigned sys_of(u64 esr)
 #define CNTP_TVAL_EL0 SYS(3, 3, 14, 2, 0)
 #define CNTP_CTL_EL0 SYS(3, 3, 14, 2, 1)
 #define CNTP_CVAL_EL0 SYS(3, 3, 14, 2, 2)
+#define ICC_SGI1R_EL1 SYS(3, 0, 12, 11, 5)
+#define ICC_ASGI1R_EL1 SYS(3, 0, 12, 11, 6)
+#define ICC_SGI0R_EL1 SYS(3, 0, 12, 11, 7)
+#define ICC_SRE_EL1 SYS(3, 0, 12, 12, 5)
 #define DC_ISW SYS(1, 0, 7, 6, 2)
 #define DC_CSW SYS(1, 0, 7, 10, 2)
 #define DC_CISW SYS(1, 0, 7, 14, 2)
@@ -134,6 +138,68 @@ static bool is_debug(unsigned sys)
 	return SYS_OP0(sys) == 2 && SYS_OP1(sys) != 1;
 }
 
+/*
+ * GICv3's CPU interface is the hardware's virtual one, but for what would reach other CPUs, or
+ * change the interface to another kind. Layout of the SGI registers: IHI 0069H 12.2.22.
+ */
+#define SRE_FIXED 0x7 /* system registers, no bypass; read-only */
+#define SGI_ALL_OTHERS (1ul << 40)
+#define SGI_INTID(value) ((value) >> 24 & 0xf)
+#define SGI_RANGE(value) ((value) >> 44 & 0xf)
+#define SGI_AFFINITY 0xff00ff00ff0000ul /* Aff3, Aff2, Aff1 */
+
+static bool sgi_names(u64 value, u64 mpidr)
+{
+	u64 aff0 = mpidr & 0xff, others;
+
+	others = (mpidr >> 32 & 0xff) << 48 | (mpidr >> 16 & 0xff) << 32 | (mpidr >> 8 & 0xff) << 16;
+	return (value & SGI_AFFINITY) == others && aff0 >> 4 == SGI_RANGE(value) &&
+	       value >> (aff0 & 0xf) & 1;
+}
+
+/* The monitor presents a distributor with one security state. So each of the registers is for one
+ * group: an SGI that the target has in the other one is not sent. */
+static void send_sgi(struct thread *t, u64 value, bool group1)
+{
+	u32 intid = SGI_INTID(value);
+	u64 mask = 0;
+	int err;
+
+	for (unsigned i = 0; i < VGIC_VCPUS; i++) {
+		struct thread *to = vgic_vcpu(t, i);
+
+		if (!to || !to->machine || !to->vp ||
+		    group1 != !!(to->vp->virq[intid] & TAKT_VIRQ_GROUP1))
+			continue;
+		if (value & SGI_ALL_OTHERS ? to != t : sgi_names(value, to->machine->vmpidr_el2))
+			mask |= 1ul << i;
+	}
+	err = virq_sgi(t, mask, intid, 0); /* who sends it is not known at the other end */
+	if (err && !t->machine->logged) {
+		t->machine->logged = true;
+		klog("%s: SGI %u to %lx: error %d\n", t->name, intid, mask, err);
+	}
+}
+
+/* A write to one of the registers above; false: it is none of them. */
+static bool gic_write(struct thread *t, unsigned sys, u64 value)
+{
+	if (platform.gic_version == 2)
+		return false;
+	switch (sys) {
+	case ICC_SGI1R_EL1:
+		send_sgi(t, value, true);
+		return true;
+	case ICC_ASGI1R_EL1:
+	case ICC_SGI0R_EL1:
+		send_sgi(t, value, false);
+		return true;
+	case ICC_SRE_EL1:
+		return true;
+	}
+	return false;
+}
+
 static bool sys_read(struct machine *m, unsigned sys, u64 *value)
 {
 	u64 now;
@@ -157,6 +223,9 @@ static bool sys_read(struct machine *m, unsigned sys, u64 *value)
 		now = now_ticks();
 		*value = (u32)(m->cntp_cval - now);
 		return true;
+	case ICC_SRE_EL1:
+		*value = SRE_FIXED;
+		return platform.gic_version != 2;
 	case ACTLR_EL1:
 		return true;
 	}
@@ -200,7 +269,8 @@ static void sys_trap(struct thread *t, u64 esr)
 		if (known && rt < 31)
 			f->x[rt] = value;
 	} else {
-		known = sys_write(t->machine, sys_of(esr), rt < 31 ? f->x[rt] : 0);
+		value = rt < 31 ? f->x[rt] : 0;
+		known = gic_write(t, sys_of(esr), value) || sys_write(t->machine, sys_of(esr), value);
 	}
 	if (known) {
 		skip(f, esr);

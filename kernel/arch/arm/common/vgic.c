@@ -278,7 +278,7 @@ static void place(struct vgic_cpu *vc, struct virq *v, unsigned i)
 	dequeue(vc, v);
 	if (v->intid < VGIC_SGIS) {
 		if (v->latch) { /* set pending by the distributor: as if from itself */
-			v->sources |= 1u << vc->index;
+			v->sources |= 1u << (vgic_hw->sgi_sources ? vc->index : 0);
 			v->latch = false;
 		}
 		v->source = __builtin_ctz(v->sources);
@@ -424,8 +424,7 @@ void vgic_save(struct vgic_cpu *vc)
 
 void vgic_init(void)
 {
-	if (platform.gic_version == 2)
-		vgic_hw = vgic_v2_init();
+	vgic_hw = platform.gic_version == 2 ? vgic_v2_init() : vgic_v3_init();
 }
 
 void vgic_init_cpu(void)
@@ -434,6 +433,8 @@ void vgic_init_cpu(void)
 
 	if (!vgic_hw)
 		return;
+	if (platform.gic_version != 2)
+		vgic_v3_init_cpu();
 	vgic_hw->set_control(0);
 	for (i = 0; i < vgic_hw->lrs; i++)
 		vgic_hw->lr_write(i, 0);

@@ -93,6 +93,7 @@ static bool passes(u32 value, unsigned level, bool group1)
 }
 
 static struct vgic_hw hw = {
+	.sgi_sources = true,
 	.pending = LR_PENDING,
 	.active = LR_ACTIVE,
 	.eoi = LR_EOI,

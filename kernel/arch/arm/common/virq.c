@@ -157,10 +157,9 @@ int virq_query(struct thread *t, u32 intid)
 	return err ? err : (int)vgic_state(vc, v);
 }
 
-/* The vCPU that SGI bit `index` names: null if there is none. */
-static struct thread *sgi_target(struct thread *t, unsigned index)
+struct thread *vgic_vcpu(struct thread *t, unsigned index)
 {
-	struct vgic *g = vgic_shared(t);
+	const struct vgic *g = vgic_shared(t);
 
 	if (g)
 		return vcpu_at(g, index);
@@ -178,13 +177,13 @@ int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source)
 	if (vgic_shared(t) && !vgic_attach(t))
 		return TAKT_E_QUOTA;
 	for (left = mask; left; left &= left - 1) {
-		struct thread *to = sgi_target(t, __builtin_ctzl(left));
+		struct thread *to = vgic_vcpu(t, __builtin_ctzl(left));
 
 		if (to && to->cpu != t->cpu)
 			return TAKT_E_CPU;
 	}
 	for (left = mask; left; left &= left - 1) {
-		struct thread *to = sgi_target(t, __builtin_ctzl(left));
+		struct thread *to = vgic_vcpu(t, __builtin_ctzl(left));
 		struct virq *v;
 
 		if (!to || !to->machine)

@@ -11,6 +11,15 @@ extern u64 fake_now;
 u32 fake_read32(const volatile void *p);
 void fake_write32(volatile void *p, u32 v);
 
+/* Where the other CPUs' doings may come in between. Absent in tests that have one CPU only. */
+void fake_point(void) __attribute__((weak));
+void fake_wait_for_interrupt(void) __attribute__((weak));
+static inline void fake_maybe(void)
+{
+	if (fake_point)
+		fake_point();
+}
+
 static inline void isb(void)
 {
 }
@@ -22,9 +31,15 @@ static inline void dsb_ish(void)
 }
 static inline void dmb_ish(void)
 {
+	fake_maybe();
 }
 static inline void cpu_relax(void)
 {
+}
+static inline void cpu_wfi(void)
+{
+	if (fake_wait_for_interrupt)
+		fake_wait_for_interrupt();
 }
 
 struct cpu;
@@ -52,16 +67,23 @@ static inline void io_write32(volatile void *p, u32 v)
 	fake_write32(p, v);
 }
 
+/* Held by nobody: next == serving. Only another fake CPU that stopped at a point can hold it. */
 struct spinlock {
 	u32 next, serving;
 };
+void fake_contended(const struct spinlock *l) __attribute__((weak));
 static inline void spin_lock(struct spinlock *l)
 {
+	fake_maybe();
+	while (l->next != l->serving && fake_contended)
+		fake_contended(l);
 	ASSERT(l->next == l->serving);
 	l->next++;
 }
 static inline void spin_unlock(struct spinlock *l)
 {
+	ASSERT(l->next == l->serving + 1);
 	l->serving++;
+	fake_maybe();
 }
 #endif

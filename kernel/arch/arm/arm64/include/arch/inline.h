@@ -75,6 +75,17 @@ static inline void io_write32(volatile void *p, u32 v)
 {
 	__asm__ volatile("str %w1, %0" : "=Q"(*(volatile u32 *)p) : "r"(v) : "memory");
 }
+static inline u64 io_read64(const volatile void *p)
+{
+	u64 v;
+
+	__asm__ volatile("ldr %0, %1" : "=r"(v) : "Q"(*(const volatile u64 *)p) : "memory");
+	return v;
+}
+static inline void io_write64(volatile void *p, u64 v)
+{
+	__asm__ volatile("str %1, %0" : "=Q"(*(volatile u64 *)p) : "r"(v) : "memory");
+}
 
 /* Ticket lock: fair, so the wait is bounded by the number of CPUs. Waiters sleep in WFE. */
 struct spinlock {

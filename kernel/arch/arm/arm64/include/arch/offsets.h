@@ -12,9 +12,9 @@
 #define CPU_STACK_TOP 0
 #define CPU_FRAME 8
 #define CPU_THREAD 24
-#define CPU_NOT_FAST 32
-#define CPU_ID 36
-#define CPU_LOADED 40
+#define CPU_LOADED 32
+#define CPU_NOT_FAST 40
+#define CPU_ID 44
 #define CPU_LOADED_SPACE 48
 #define CPU_FP_OWNER 56
 #define CPU_FP_TRAPPED 64
@@ -40,11 +40,10 @@
 #define THREAD_FP 160
 
 /* struct task */
-#define TASK_SPACE 56
-#define TASK_SLOTS 88
-#define TASK_LEAF 80
-#define STAGE2_ROOT 0
-#define STAGE2_VMID 8
+#define TASK_SLOTS 32
+#define TASK_LEAF 40
+#define TASK_SPACE 48
+#define STAGE2_VTTBR 0
 
 /* struct gate */
 #define GATE_BADGE 32

@@ -14,7 +14,7 @@ u32 arch_vmids(void);
 /* VTTBR_EL2 */
 static inline u64 stage2_vttbr(const struct stage2 *s2)
 {
-	return kpa(s2->root).v | (u64)s2->vmid << 48;
+	return s2->vttbr;
 }
 
 /* Entries written so far are visible to the table walks of all CPUs. */

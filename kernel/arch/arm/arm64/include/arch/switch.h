@@ -13,7 +13,7 @@ static inline void load_space(struct cpu *c, struct stage2 *s)
 {
 	if (c->loaded_space == s)
 		return;
-	WRITE_SYSREG(vttbr_el2, kpa(s->root).v | (u64)s->vmid << 48);
+	WRITE_SYSREG(vttbr_el2, s->vttbr);
 	c->loaded_space = s;
 }
 

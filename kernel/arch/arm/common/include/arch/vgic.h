@@ -33,7 +33,7 @@ struct virq {
 	u8 owner, next_owner; /* shared: vCPU that has it, and that gets it when it is inactive */
 	u8 lr;		      /* 1 + list register, 0: none */
 	u8 level;	      /* of the queue or list register it is in */
-	u8 sources;	      /* SGI, GICv2: vCPUs whose request is not in the list register */
+	u8 sources;	      /* SGI: vCPUs whose request is not in the list register; GICv3: bit 0 */
 	u8 source;	      /* and the one that is */
 	bool line, latch;     /* the device's level; an edge that no list register holds */
 	bool taken;	      /* the list register's pending state came from the latch */
@@ -55,7 +55,7 @@ struct vgic_cpu {
 	u32 asked;  /* those that ask for maintenance at the interrupt's end */
 	u32 levels; /* bit n: level[n] is not empty */
 	u32 control;		  /* what the interface's control register holds */
-	u32 vmcr, apr[4];	  /* while not loaded */
+	u32 vmcr, apr[8];	  /* while not loaded */
 	u64 lr[VGIC_LRS];	  /* while not loaded */
 	struct virq *in[VGIC_LRS]; /* what each list register holds */
 	struct list spilled;	  /* active, without list register; most urgent first */
@@ -79,9 +79,10 @@ struct vgic {
 #define VGIC_EOICOUNT(hcr) ((hcr) >> 27)
 
 /* The virtual CPU interface of a kind of controller. The list registers are opaque here, but for
- * the bits named. Implemented by vgic_v2.c. */
+ * the bits named. Implemented by vgic_v2.c and vgic_v3.c. */
 struct vgic_hw {
 	unsigned lrs;
+	bool sgi_sources;    /* SGIs of several sources are several */
 	u64 pending, active; /* state bits of a list register */
 	u64 eoi;	     /* ask for a maintenance interrupt at its end; not with hw */
 	u64 hw;		     /* linked to a physical interrupt */
@@ -101,6 +102,8 @@ struct vgic_hw {
 extern const struct vgic_hw *vgic_hw;
 
 const struct vgic_hw *vgic_v2_init(void); /* null: no virtual interface */
+const struct vgic_hw *vgic_v3_init(void);
+void vgic_v3_init_cpu(void);
 
 static inline struct vgic_cpu *vgic_of(const struct thread *t)
 {
@@ -113,6 +116,8 @@ void vgic_init_cpu(void);
 void vgic_cpu_create(struct vgic_cpu *vc, struct thread *t);
 void vgic_cpu_reset(struct vgic_cpu *vc);   /* not loaded */
 void vgic_cpu_destroy(struct vgic_cpu *vc); /* not loaded */
+/* The vCPU of that index in t's machine; null: there is none. */
+struct thread *vgic_vcpu(struct thread *t, unsigned index);
 bool vgic_attach(struct thread *t) MUST_CHECK; /* false: no index is left in the VM */
 void vgic_destroy(struct vgic *g); /* frees it; no vCPU is left */
 

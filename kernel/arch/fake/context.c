@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* Contexts without registers, and machines without a world to switch. */
+#include <arch/fake.h>
+#include <core/context.h>
+#include <core/frame.h>
+#include <core/ipc.h>
+#include <core/log.h>
+#include <core/sched.h>
+#include <object/irq.h>
+#include <object/task.h>
+
+#include "internal.h"
+
+#define KICK 0
+#define VIRQS 256
+
+struct machine {
+	u64 reg[16];
+	u64 pending[VIRQS / 64];
+};
+
+struct vgic {
+	unsigned shared;
+};
+
+u64 fake_dumps;
+
+void context_init_cpu(struct cpu *c)
+{
+	ASSERT(c == this_cpu());
+}
+
+void context_start(struct thread *t, u64 pc, u64 sp, u64 arg)
+{
+	fake_memset(&t->frame, 0, sizeof(t->frame));
+	t->frame.pc = pc;
+	t->frame.sp = sp;
+	t->frame.x[0] = arg;
+}
+
+void context_load(struct cpu *c, struct thread *t)
+{
+	struct task *task = t->in_guest ? t->guest_task : t->task;
+
+	ASSERT(t->object.birth && t->cpu == c->id && t->state == THREAD_RUN);
+	ASSERT(task->object.birth && task->object.type == TAKT_TASK);
+	c->frame = t->regs;
+	c->loaded = t;
+	c->loaded_space = &task->space;
+	c->loaded_guest = t->in_guest && t->machine;
+	c->loaded_machine = c->loaded_guest ? t->machine : c->loaded_machine;
+}
+
+static void forget(struct cpu *c)
+{
+	c->loaded = NULL;
+	c->loaded_space = NULL;
+	c->loaded_guest = false;
+}
+
+void context_forget_dying(struct cpu *c)
+{
+	if (c->loaded_space && container_of(c->loaded_space, struct task, space)->object.dying)
+		forget(c);
+}
+
+void context_evict(struct thread *t)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->loaded == t)
+		forget(c);
+	if (t->machine && c->loaded_machine == t->machine)
+		c->loaded_machine = NULL;
+}
+
+void fault_dump(const struct thread *t, u64 syndrome, u64 address)
+{
+	fake_dumps++;
+	klog_urgent("unhandled fault of %s: %lx at %lx\n", t->name, syndrome, address);
+}
+
+void irq_poll(void)
+{
+	u32 raw = irqc_ack_raw();
+	u32 intid = irqc_intid(raw);
+
+	if (intid == IRQ_NONE)
+		return;
+	if (intid != platform.hyp_timer_intid && intid != KICK) {
+		irq_hardware(intid, raw);
+		return;
+	}
+	irqc_drop(raw);
+	irqc_deactivate(raw);
+	if (intid == KICK)
+		this_cpu()->resched = true;
+	else
+		sched_timer();
+}
+
+/* --- Machines -------------------------------------------------------------------------------- */
+
+void machine_init_cpu(void)
+{
+}
+
+unsigned machine_list_registers(void)
+{
+	return 4;
+}
+
+struct machine *machine_create(struct factory *f, struct thread *t)
+{
+	(void)t;
+	return kmem_alloc_page(f);
+}
+
+void machine_destroy(struct thread *t)
+{
+	kmem_free(t->machine);
+	t->machine = NULL;
+}
+
+void machine_reset(struct thread *t)
+{
+	fake_memset(t->machine, 0, sizeof(*t->machine));
+}
+
+struct vgic *vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared)
+{
+	struct vgic *g = kmem_alloc_page(f);
+
+	(void)cfg;
+	if (g)
+		g->shared = shared;
+	return g;
+}
+
+void vgic_destroy(struct vgic *g)
+{
+	kmem_free(g);
+}
+
+int machine_reg(struct thread *t, unsigned reg, u64 *value, bool write)
+{
+	u64 *p = &t->machine->reg[reg - TAKT_REG_MPIDR];
+
+	if (reg > TAKT_REG_SP_EL1)
+		return TAKT_E_RANGE;
+	if (write)
+		*p = *value;
+	else
+		*value = *p;
+	return 0;
+}
+
+void machine_before_guest(struct thread *t)
+{
+	ASSERT(t->machine && t->in_guest);
+}
+
+bool machine_pending(struct thread *t)
+{
+	u64 any = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(t->machine->pending); i++)
+		any |= t->machine->pending[i];
+	return any;
+}
+
+/* The one trap there is: WFI. The guest takes everything that is pending before it. */
+bool machine_trap(struct thread *t, u64 esr)
+{
+	(void)esr;
+	if (machine_pending(t))
+		fake_memset(t->machine->pending, 0, sizeof(t->machine->pending));
+	else
+		vcpu_idle(t, TAKT_NEVER);
+	return true;
+}
+
+void machine_timer_due(struct thread *t)
+{
+	(void)t;
+}
+
+static bool virq_exists(struct thread *t, u32 intid)
+{
+	return intid < 32 + t->guest_task->vgic->shared;
+}
+
+static void make_pending(struct thread *t, u32 intid)
+{
+	t->machine->pending[intid / 64] |= 1ul << intid % 64;
+	vcpu_wake(t);
+}
+
+int virq_sync(struct thread *t, u32 intid)
+{
+	return virq_exists(t, intid) ? 0 : TAKT_E_RANGE;
+}
+
+int virq_set(struct thread *t, u32 intid, unsigned action)
+{
+	if (!virq_exists(t, intid) || action > TAKT_VIRQ_ACTIVATE)
+		return TAKT_E_RANGE;
+	if (action == TAKT_VIRQ_HIGH || action == TAKT_VIRQ_LATCH)
+		make_pending(t, intid);
+	return 0;
+}
+
+int virq_query(struct thread *t, u32 intid)
+{
+	if (!virq_exists(t, intid))
+		return TAKT_E_RANGE;
+	return t->machine->pending[intid / 64] >> intid % 64 & 1;
+}
+
+int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source)
+{
+	(void)source;
+	if (mask & 1)
+		make_pending(t, intid);
+	return 0;
+}
+
+int virq_bind(struct thread *t, u32 intid, u32 hw)
+{
+	(void)hw;
+	return virq_exists(t, intid) ? 0 : TAKT_E_RANGE;
+}
+
+void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw)
+{
+	(void)raw;
+	if (hw != IRQ_SOFT)
+		irqc_deactivate(hw);
+	make_pending(t, intid);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* System call, call and reply, fault. */
+#include "bench.h"
+
+/* Answers every call with this many words. */
+static void echo(void *words)
+{
+	wait();
+	for (;;) {
+		struct takt_msg m = {.tag = TAKT_TAG(0, (uintptr_t)words, 0), .w = {1, 2, 3, 4}};
+
+		(void)!takt_reply_wait(&m, TAKT_NEVER);
+	}
+}
+
+static void call_nobody(void *unused)
+{
+	struct takt_msg m;
+
+	(void)unused;
+	MEASURE(m = ((struct takt_msg){.tag = 0}); (void)!takt_call(0, &m));
+	driver_done();
+}
+
+static void call_short(void *gate)
+{
+	struct takt_msg m;
+
+	MEASURE(m = ((struct takt_msg){.tag = TAKT_TAG(0, 4, 0), .w = {1, 2, 3, 4}});
+		(void)!takt_call((takt_slot)(uintptr_t)gate, &m));
+	driver_done();
+}
+
+static void call_10words(void *gate)
+{
+	struct takt_msg m;
+
+	MEASURE(m = ((struct takt_msg){.tag = TAKT_TAG(0, 10, 0), .w = {1, 2, 3, 4, 5, 6}});
+		(void)!takt_call((takt_slot)(uintptr_t)gate, &m));
+	driver_done();
+}
+
+static takt_slot start_echo(takt_slot task, uintptr_t words)
+{
+	struct actor server = {.task = task, .prio = PASSIVE, .fn = echo, .arg = (void *)words};
+
+	actor_make(&server);
+	actor_start(&server);
+	return gate_to(&server);
+}
+
+/* --- Fault ------------------------------------------------------------------------------------ */
+
+/* Lets the thread (slot arg) that faulted go on behind the instruction. */
+static void skip_instruction(void *arg)
+{
+	takt_slot thread = (takt_slot)(uintptr_t)arg;
+	struct takt_msg m = {0};
+
+	(void)!takt_wait(&m, TAKT_NEVER);
+	for (;;) {
+		(void)!takt_thread_reg_write(thread, TAKT_REG_PC, m.w[TAKT_FAULT_PC] + 4);
+		m.tag = TAKT_TAG(0, 0, 0);
+		(void)!takt_reply_wait(&m, TAKT_NEVER);
+	}
+}
+
+static void fault(void *unmapped)
+{
+	MEASURE(__asm__ volatile("ldr xzr, [%0]" : : "r"(unmapped) : "memory"));
+	driver_done();
+}
+
+static void bench_fault(void)
+{
+	takt_slot thread = far_slot_new();
+	struct actor handler = {.task = far, .prio = PASSIVE, .fn = skip_instruction,
+				.arg = (void *)(uintptr_t)thread};
+	struct actor driver = {.task = TAKT_ROOT_TASK, .prio = PRIO_DRIVER, .fn = fault};
+
+	actor_make(&handler);
+	actor_start(&handler);
+	driver.fault_gate = gate_to(&handler);
+	actor_make(&driver);
+	far_give(driver.slot, thread);
+	drive(&driver, "fault.handler", false);
+}
+
+void bench_calls(void)
+{
+	drive_plain("syscall.null", false, call_nobody, 0);
+	drive_plain("ipc.short", false, call_short, start_echo(far, 4));
+	drive_plain("ipc.10words", false, call_10words, start_echo(far, 10));
+	drive_plain("ipc.same_task", false, call_short, start_echo(TAKT_ROOT_TASK, 4));
+	bench_fault();
+}
