@@ -425,7 +425,8 @@ static struct thread *choose(struct cpu *c)
 		}
 		struct thread *t = walk(c, c->sc);
 
-		if (t && publish(c, c->sc->prio))
+		/* A call that ended on the way may have made somebody more urgent ready. */
+		if (t && ready_top(c) <= (int)c->sc->prio && publish(c, c->sc->prio))
 			return t;
 	}
 }

@@ -287,8 +287,9 @@ int irq_op_timer(struct object *self, u64 rights, struct invocation *in)
 	(void)rights;
 	if (irq->intid != IRQ_SOFT || irq->target == IRQ_UNBOUND)
 		return TAKT_E_STATE;
-	/* A shorter period would let a timer alone keep the CPU busy: 10 us. */
-	if (period && period < platform.counter_hz / 100000)
+	/* A shorter period would let a timer alone keep the CPU busy: 10 us. A longer one than half of
+	 * all time has no next instant. */
+	if (period && (period < platform.counter_hz / 100000 || period > TAKT_NEVER / 2))
 		return TAKT_E_RANGE;
 	ON_ITS_CPU(irq);
 	in->w[0] = irq->overruns;

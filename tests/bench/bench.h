@@ -3,10 +3,10 @@
  * Measuring on the target, in virtual time: under QEMU's -icount shift=0 an instruction takes a
  * nanosecond, and stamp() tells the time to the nanosecond.
  *
- * Each figure has a driver, a thread of root's task at PRIO_DRIVER, which does an operation WARM_UP +
- * SAMPLES times and records what each took. Its partner is a thread of root's task or of a second
- * task, the far one. That has a copy of the program's code at the same address but none of its
- * data: code for it touches its stack and SHARED only.
+ * Each figure has a driver, a thread of root's task at PRIO_DRIVER, which does an operation
+ * WARM_UP + SAMPLES times and records what each took. Its partner is a thread of root's task or of
+ * a second task, the far one. That has a copy of the program's code at the same address but none of
+ * its data: code for it touches its stack and SHARED only.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -59,6 +59,9 @@ void record(unsigned i, uint64_t ns);
 			 "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",       \
 			 "memory")
 
+/* On a driver: the figure is worth nothing unless these are the same. */
+void expect(int is, int wanted);
+
 #define MEASURE(operation)                                                                         \
 	do {                                                                                       \
 		for (unsigned i_ = 0; i_ < WARM_UP + SAMPLES; i_++) {                              \
@@ -70,7 +73,7 @@ void record(unsigned i, uint64_t ns);
 	} while (0)
 
 /* The same up to the partner's stamp; `own` instructions of the operation do not count. */
-#define MEASURE_TO_PARTNER(operation, own)                                                              \
+#define MEASURE_TO_PARTNER(operation, own)                                                         \
 	do {                                                                                       \
 		for (unsigned i_ = 0; i_ < WARM_UP + SAMPLES; i_++) {                              \
 			uint64_t begin_ = stamp();                                                 \

@@ -13,19 +13,37 @@ static void echo(void *words)
 	}
 }
 
+static void check_nobody(void)
+{
+	struct takt_msg m = {.tag = 0};
+
+	expect(takt_call(0, &m), TAKT_E_CAP);
+}
+
 static void call_nobody(void *unused)
 {
 	struct takt_msg m;
 
 	(void)unused;
+	check_nobody();
 	MEASURE(m = ((struct takt_msg){.tag = 0}); (void)!takt_call(0, &m));
 	driver_done();
+}
+
+static void check_echo(void *gate, unsigned words)
+{
+	struct takt_msg m = {.tag = TAKT_TAG(0, words, 0)};
+
+	expect(takt_call((takt_slot)(uintptr_t)gate, &m), 0);
+	expect((int)TAKT_TAG_WORDS(m.tag), (int)words);
+	expect((int)m.w[3], 4);
 }
 
 static void call_short(void *gate)
 {
 	struct takt_msg m;
 
+	check_echo(gate, 4);
 	MEASURE(m = ((struct takt_msg){.tag = TAKT_TAG(0, 4, 0), .w = {1, 2, 3, 4}});
 		(void)!takt_call((takt_slot)(uintptr_t)gate, &m));
 	driver_done();
@@ -35,6 +53,7 @@ static void call_10words(void *gate)
 {
 	struct takt_msg m;
 
+	check_echo(gate, 10);
 	MEASURE(m = ((struct takt_msg){.tag = TAKT_TAG(0, 10, 0), .w = {1, 2, 3, 4, 5, 6}});
 		(void)!takt_call((takt_slot)(uintptr_t)gate, &m));
 	driver_done();

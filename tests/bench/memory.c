@@ -3,18 +3,19 @@
 #include "bench.h"
 
 #define WINDOW_VA 0x1600000000ul
+#define PAGE_VA (WINDOW_VA + TAKT_PAGE_SIZE)
 
 static uint64_t offset;
 
 static inline int map(void)
 {
-	return takt_task_map(TAKT_ROOT_TASK, ram, WINDOW_VA + TAKT_PAGE_SIZE, offset, TAKT_PAGE_SIZE,
+	return takt_task_map(TAKT_ROOT_TASK, ram, PAGE_VA, offset, TAKT_PAGE_SIZE,
 			     TAKT_MAP_READ | TAKT_MAP_WRITE);
 }
 
 static inline int unmap(void)
 {
-	return takt_task_unmap(TAKT_ROOT_TASK, WINDOW_VA + TAKT_PAGE_SIZE, TAKT_PAGE_SIZE);
+	return takt_task_unmap(TAKT_ROOT_TASK, PAGE_VA, TAKT_PAGE_SIZE);
 }
 
 static void map_page(void *unused)

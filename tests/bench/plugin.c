@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin for QEMU that follows each CPU through the kernel, which runs with interrupts masked from
- * exception to return: how many instructions each way through takes, and which.
+ * A plugin for QEMU that follows each CPU through the kernel, which runs with interrupts masked
+ * from exception to return: how many instructions each way through takes, and which.
  *
  *   -plugin FILE.so,start=ADDR,end=ADDR,vectors=ADDR,out=FILE[,paths=on]
  *
  * start, end: the kernel's code; vectors: its exception vectors. A way through ends with ERET, or
- * with WFI, where an interrupt may come in as well. OUT gets a line for the longest one, one for the
- * first CPU's way from reset, and with paths=on one for each that is different from the others, in
- * decimal and hexadecimal numbers:
+ * with WFI, where an interrupt may come in as well. OUT gets a line for the longest one, one for
+ * the first CPU's way from reset, and with paths=on one for each that is different from the others,
+ * in decimal and hexadecimal numbers:
  *
  *   longest|boot|path TIMES LENGTH ENTRY CALLER ADDRESS:TIMES ...
  *

@@ -25,6 +25,7 @@ static void yield_and_stamp(void *unused)
 /* The waiter gets the CPU after each sample, while this thread sleeps. */
 static void trigger(void *irq)
 {
+	expect(takt_irq_trigger(SLOT(irq)), 0);
 	for (unsigned i = 0; i < WARM_UP + SAMPLES; i++) {
 		uint64_t begin = stamp();
 

@@ -11,7 +11,7 @@
 #define WINDOWS_VA 0x1300000000ul /* window_map, va_new */
 #define KERNEL_PAGES_VA 0x1210000000ul
 #define STACK_SIZE 0x3000
-#define MAX_WINDOWS 64
+#define MAX_WINDOWS 128
 #define TASK_SLOTS 256
 #define FIRST_WORKER_BIT 32
 
@@ -23,9 +23,10 @@ _Static_assert((int)TAKT_SELF_TASK == (int)TAKT_ROOT_TASK &&
 extern const char __tls_block[];
 
 takt_slot test_factory;
-static takt_slot next_slot;
+static takt_slot next_slot, next_ram = SLOT_RAM;
 static uint64_t next_window = WINDOWS_VA, next_kernel_page = KERNEL_PAGES_VA;
-static uint64_t ram_used[16];
+static uint64_t ram_used[16], ram_kept[16]; /* kept: by what stays from test to test */
+static struct account root_account;
 static char *pool_base, *pool_next;
 static unsigned workers;
 static uint64_t arrived; /* badges that came to the test's thread and that nobody has asked for */
@@ -98,13 +99,6 @@ enum takt_type slot_type(takt_slot slot)
 	return type;
 }
 
-static uint64_t birth(takt_slot slot)
-{
-	struct takt_msg m = {.tag = TAKT_TAG(TAKT_TASK_CAP_INSPECT, 1, 0), .w = {slot}};
-
-	return takt_call(TAKT_ROOT_TASK, &m) ? 0 : m.w[2];
-}
-
 takt_slot cap_with(takt_slot cap, uint64_t rights)
 {
 	takt_slot slot = slot_new();
@@ -147,12 +141,12 @@ static int ram_take(uint64_t size, takt_slot slot)
 	return TAKT_E_NOMEM;
 }
 
+/* Kept twice: whatever the test does to its own slot, the extent is destroyed after it. */
 takt_slot ram_new(uint64_t size)
 {
-	takt_slot slot = slot_new();
-
-	CHECK_OK(ram_take(size, slot));
-	return slot;
+	CHECK(next_ram < SLOT_RAM_END);
+	CHECK_OK(ram_take(size, next_ram));
+	return cap_with(next_ram++, TAKT_R_ALL);
 }
 
 takt_slot factory_new(unsigned pages)
@@ -417,42 +411,60 @@ static void load_program(void)
 						    SLOT_TEXT + i, TAKT_R_ALL));
 }
 
-static void undo_slot(takt_slot slot)
+/* Destroys the extents of the test, the latest first, and all that is in them or came of them. */
+static bool destroy_all(void)
 {
-	uint64_t w[6];
+	bool good = true;
 
-	switch (slot_type(slot)) {
-	case TAKT_THREAD:
-		if (birth(slot) != birth(TAKT_ROOT_THREAD) && birth(slot) != birth(SLOT_THREAD))
-			(void)!takt_thread_stop(slot);
-		break;
-	case TAKT_IRQ:
-		if (birth(slot) != birth(SLOT_VERDICT))
-			(void)!takt_irq_unbind(slot);
-		break;
-	case TAKT_SC: /* gives back its share of the CPU */
-		if (birth(slot) != birth(TAKT_ROOT_SC) && birth(slot) != birth(SLOT_SC) &&
-		    !takt_sc_info(slot, w) && w[2] != w[3])
-			(void)!takt_sc_update(slot, ms(1), ms(1));
-		break;
-	default:
-		break;
+	while (next_ram > SLOT_RAM) {
+		int err = takt_factory_destroy(TAKT_ROOT_FACTORY, --next_ram);
+
+		if (err && err != TAKT_E_CAP) { /* which the test itself has destroyed */
+			printf("# the test's memory cannot be destroyed: %s\n", rt_error(err));
+			good = false;
+		}
 	}
+	return good;
 }
 
-void fixture_end(void)
+static bool nothing_left(void)
 {
-	for (takt_slot slot = SLOT_TEST; slot < next_slot; slot++)
-		undo_slot(slot);
+	struct account now = account(TAKT_ROOT_FACTORY);
+	uint64_t w[6] = {0};
+	bool good = true;
+
+	if (now.objects != root_account.objects) {
+		printf("# objects left in root's factory: %lld\n",
+		       (long long)(now.objects - root_account.objects));
+		good = false;
+	}
+	for (unsigned cpu = 0; cpu < cpus(); cpu++) {
+		if (takt_scheduler_info(TAKT_ROOT_SCHEDULER, cpu, w) || w[5] != 1000) {
+			printf("# share left of CPU %u: %llu per mille\n", cpu,
+			       (unsigned long long)w[5]);
+			good = false;
+		}
+	}
+	return good;
+}
+
+bool fixture_end(void)
+{
+	bool good;
+
 	while (windows) {
 		windows--;
 		(void)!takt_task_unmap(TAKT_ROOT_TASK, window[windows].va, window[windows].size);
 	}
-	(void)!takt_task_cap_delete(TAKT_ROOT_TASK, SLOT_TEST, next_slot - SLOT_TEST);
+	good = destroy_all();
+	(void)!takt_task_cap_delete(TAKT_ROOT_TASK, SLOT_TEST, SLOT_TEST_END - SLOT_TEST);
+	memcpy(ram_used, ram_kept, sizeof(ram_used));
+	return nothing_left() && good;
 }
 
 void fixture_begin(void)
 {
+	root_account = account(TAKT_ROOT_FACTORY);
 	next_slot = SLOT_TEST;
 	next_window = WINDOWS_VA;
 	pool_next = pool_base;
@@ -479,7 +491,11 @@ void fixture_init(void)
 	(void)pool_new(sizeof(struct verdict));
 	pool_keep();
 	load_program();
-	fixture_end();
+	memcpy(ram_kept, ram_used, sizeof(ram_kept));
+	(void)!takt_task_cap_delete(TAKT_ROOT_TASK, SLOT_RAM, next_ram - SLOT_RAM);
+	next_ram = SLOT_RAM;
+	root_account = account(TAKT_ROOT_FACTORY);
+	(void)fixture_end();
 }
 
 /* --- Calls ------------------------------------------------------------------------------------ */

@@ -72,8 +72,12 @@ static void run_test(void *arg)
 	test_over();
 }
 
-/* The thread in which tests run, placed and with its SC. */
-static void make_thread(uint64_t utcb)
+/* The thread in which tests run. */
+static char *stack;
+static uint64_t utcb;
+
+/* Placed, with its SC. */
+static void make_thread(void)
 {
 	slot_clear(SLOT_THREAD);
 	slot_clear(SLOT_SC);
@@ -87,21 +91,22 @@ static void make_thread(uint64_t utcb)
 	must(takt_thread_attach(SLOT_THREAD, SLOT_SC), "test thread");
 }
 
+static void prepare_thread(void)
+{
+	if (slot_type(SLOT_THREAD) != TAKT_NONE)
+		return;
+	utcb = kernel_pages_va();
+	make_thread();
+	stack = pool_new(TEST_STACK);
+	pool_keep();
+}
+
 static void start_thread(const struct test *test)
 {
-	static char *stack;
-	static uint64_t utcb;
-	uint64_t sp;
+	uint64_t sp = stack_prepare(stack, TEST_STACK,
+				    (struct boot){.fn = run_test, .arg = (void *)test,
+						  .utcb = utcb, .self = SLOT_THREAD});
 
-	if (slot_type(SLOT_THREAD) == TAKT_NONE) {
-		utcb = kernel_pages_va();
-		make_thread(utcb);
-		stack = pool_new(TEST_STACK);
-		pool_keep();
-	}
-	sp = stack_prepare(stack, TEST_STACK,
-			   (struct boot){.fn = run_test, .arg = (void *)test, .utcb = utcb,
-					 .self = SLOT_THREAD});
 	must(takt_thread_start(SLOT_THREAD, (uint64_t)harness_thread, sp, sp), "test thread");
 }
 
@@ -153,11 +158,13 @@ static void run(const struct suite *suite, const struct test *test)
 {
 	printf("# %s: %s\n", suite->name, test->name);
 	VERDICT->failed = VERDICT->skipped = false;
+	prepare_thread();
 	fixture_begin();
 	start_thread(test);
 	watch();
 	stop_thread();
-	fixture_end();
+	if (!fixture_end())
+		VERDICT->failed = true;
 	count++;
 	failures += VERDICT->failed;
 	printf("%sok %u - %s: %s%s\n", VERDICT->failed ? "not " : "", count, suite->name, test->name,

@@ -8,8 +8,8 @@
  *
  * Every test has a thread and a factory of its own, on CPU 0 at TEST_PRIO. Root's first thread, more
  * urgent, watches: a test that does not end in time, or faults, fails under its name, and the next
- * one begins. A failed CHECK ends its test wherever it stands, in a worker too. What a test leaves
- * behind in its slots (threads, bound irqs, shares of CPUs, mappings made by window_map) is undone.
+ * one begins. A failed CHECK ends its test wherever it stands, in a worker too. All memory of a test
+ * is destroyed after it, with whatever was made of it; a test that leaves anything has failed.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -33,9 +33,10 @@ enum {
 	SLOT_TEXT,		       /* extents of the program's copy, up to ELF_MAX_SEGMENTS */
 	SLOT_THREAD = SLOT_TEXT + 8,   /* the test's thread and SC */
 	SLOT_SC,
-	SLOT_FACTORY, /* of all tests' threads: root's own */
 	SLOT_TEST = 64, /* from here on: slots of the test that runs */
-	SLOT_TEST_END = 2048
+	SLOT_TEST_END = 2048,
+	SLOT_RAM = SLOT_TEST_END, /* the test's extents, to be destroyed */
+	SLOT_RAM_END = SLOT_RAM + 512
 };
 
 struct test {

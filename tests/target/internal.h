@@ -35,9 +35,9 @@ uint64_t kernel_pages_va(void);
 
 /* Once, on the watcher's thread. */
 void fixture_init(void);
-/* Before and after each test, on the watcher's thread. `threads` are left alone. */
+/* Before and after each test, on the watcher's thread. fixture_end says whether nothing is left. */
 void fixture_begin(void);
-void fixture_end(void);
+bool fixture_end(void);
 /* What has been taken from the pool so far stays in use. */
 void pool_keep(void);
 

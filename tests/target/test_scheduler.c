@@ -37,7 +37,7 @@ static uint64_t share_left(takt_slot s, unsigned cpu)
 	return info(s, cpu).w[5];
 }
 
-/* Gives a share back: nothing destroys it. */
+/* Gives the share back. */
 static void round_robin(takt_slot sc)
 {
 	CHECK_OK(takt_sc_update(sc, ms(1), ms(1)));
@@ -135,7 +135,6 @@ TEST(narrow_divides_shares)
 {
 	takt_slot a, b, sc = slot_new();
 
-	/* Nothing gives a scheduler's share back yet: little is taken. */
 	uint64_t left = share_left(TAKT_ROOT_SCHEDULER, 0);
 
 	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, 1, 0, 20, 4, &a));
@@ -299,7 +298,6 @@ TEST(threads_move_between_cpus)
 	}
 }
 
-/* An irq follows the thread to which it is bound. */
 static void wait_for_irq(void *arg)
 {
 	struct takt_msg m = {0};
@@ -308,24 +306,46 @@ static void wait_for_irq(void *arg)
 	*(volatile uint64_t *)arg = m.w[0];
 }
 
-__attribute__((unused)) TEST(irqs_follow_a_thread_that_moved)
+/* What is bound to a thread is bound to its CPU. */
+TEST(threads_with_irqs_do_not_move)
 {
 	uint64_t got = 0;
 	struct worker *w = worker_new(wait_for_irq, &got);
 	takt_slot irq = slot_new();
+	unsigned cpu = cpus() - 1;
 
 	CHECK_OK(takt_create_irq(test_factory, irq));
 	worker_make(w);
 	CHECK_OK(takt_irq_bind_thread(irq, w->slot, 5));
 	CHECK_OK(takt_thread_detach(w->slot, w->sc));
-	CHECK_OK(run(TAKT_ROOT_SCHEDULER, w->slot, other_cpu()));
-	w->sc = sc_new(HELP_PRIO, other_cpu(), ms(1), ms(1));
-	CHECK_OK(takt_thread_attach(w->slot, w->sc));
+	CHECK_ERR(run(TAKT_ROOT_SCHEDULER, w->slot, cpu), TAKT_E_STATE);
+	CHECK_OK(takt_irq_unbind(irq));
+	CHECK_OK(run(TAKT_ROOT_SCHEDULER, w->slot, cpu));
+	CHECK_OK(takt_irq_bind_thread(irq, w->slot, 6));
+	CHECK_OK(takt_thread_attach(w->slot, sc_new(HELP_PRIO, cpu, ms(1), ms(1))));
 	worker_start(w);
 	CHECK(!irqs_within(w->bit, in_ms(2)));
 	CHECK_OK(takt_irq_trigger(irq));
 	worker_join(w);
-	CHECK_EQ(got, 5);
+	CHECK_EQ(got, 6);
+}
+
+/* A gate does not lead to where its server has been. */
+TEST(gates_lose_a_thread_that_moves)
+{
+	struct worker *w = worker_new(server_echo, NULL);
+	unsigned cpu = cpus() - 1;
+	takt_slot gate;
+
+	worker_make(w);
+	gate = gate_new(w->slot, 0);
+	CHECK_OK(takt_thread_detach(w->slot, w->sc));
+	CHECK_OK(run(TAKT_ROOT_SCHEDULER, w->slot, cpu));
+	CHECK_OK(takt_thread_attach(w->slot, sc_new(HELP_PRIO, cpu, ms(1), ms(1))));
+	worker_start(w);
+	CHECK_ERR(call_words(gate, 0, 0, 0, NULL), TAKT_E_GONE);
+	CHECK_OK(takt_thread_bind_gate(w->slot, gate));
+	CHECK_OK(call_words(gate, 0, 0, 0, NULL));
 }
 
 static const struct test tests[] = {
@@ -341,6 +361,7 @@ static const struct test tests[] = {
 	T(info_errors),
 	T(run_errors),
 	T(threads_move_between_cpus),
-	//T(irqs_follow_a_thread_that_moved),
+	T(threads_with_irqs_do_not_move),
+	T(gates_lose_a_thread_that_moves),
 };
 const struct suite suite_scheduler = SUITE("scheduler", tests);

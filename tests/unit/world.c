@@ -12,9 +12,24 @@ u64 random_state = 1;
 #define SLOT_WAKE 99
 #define SETTLE_LIMIT 100000
 
+static void print_thread(const char *what, const struct thread *t)
+{
+	printf("# %s: thread %lu, CPU %u, state %u, pc %lx, x0 %lx, x1 %lx, x8 %lx, peer %lu\n", what,
+	       t->object.birth, t->cpu, t->state, t->regs->pc, t->regs->x[0], t->regs->x[1],
+	       t->regs->x[8], t->peer ? t->peer->object.birth : 0);
+}
+
 static void die(const char *what)
 {
 	printf("# %s\n", what);
+	for (unsigned i = 0; i < platform.cpus; i++) {
+		printf("# CPU %u: mode %u, priority %d, interrupt %u\n", i, fake_mode(i),
+		       cpus[i].prio, fake_interrupted(i));
+		if (cpus[i].thread)
+			print_thread("runs", cpus[i].thread);
+	}
+	if (root)
+		print_thread("root", root);
 	fflush(stdout);
 	abort();
 }
