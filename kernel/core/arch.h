@@ -63,6 +63,9 @@ void arch_kernel_unmap(paddr_t pa, u64 size); /* with TLB invalidation on all CP
 void *arch_window(paddr_t frame);
 void arch_window_close(void);
 
+/* Zeroes whole pages that are mapped, cacheable. */
+void zero_pages(void *p, u64 size);
+
 /* Zeroes a frame through the window and cleans it to the point of coherency. */
 void arch_clear_frame(paddr_t frame);
 
@@ -95,8 +98,9 @@ int stage2_map(struct stage2 *s2, ipaddr_t ipa, paddr_t pa, u64 size, u64 flags,
  * TLBs on all CPUs before it returns. Tables stay. */
 void stage2_unmap(struct stage2 *s2, ipaddr_t ipa, u64 size, u64 *done);
 
-/* Calls `release` for every table frame below the root. For the task's end; TLBs are clean then. */
-void stage2_free_tables(struct stage2 *s2, void (*release)(void *table, void *arg), void *arg);
+/* Calls `release` for some of the table frames below the root, from *cursor on, which begins as 0.
+ * For the task's end, when no CPU walks them any more. True when that was the last one. */
+bool stage2_free_tables(struct stage2 *s2, u64 *cursor, void (*release)(void *table)) MUST_CHECK;
 
 /* --- Interrupt controller ------------------------------------------------------------------ */
 

@@ -7,9 +7,9 @@
 
 struct frame *frame_dir[PHYS_GIBS];
 
-#define NOT_OBJECTS UINT64_MAX
-#define SLOT_SHIFT(size_class) (6 + (size_class))
-#define SLOTS(size_class) (PAGE_SIZE >> SLOT_SHIFT(size_class))
+#define SLOT_SHIFT(class) (6 + (class))
+#define SLOTS(class) (PAGE_SIZE >> SLOT_SHIFT(class))
+#define ALL_SLOTS(class) (~0ul >> (64 - SLOTS(class)))
 
 static u64 next_birth = 1;
 
@@ -41,8 +41,6 @@ static void table_for_gib(u64 gib)
 	u64 count = (hi - lo) >> PAGE_SHIFT;
 	struct frame *table = boot_alloc(count * sizeof(struct frame), PAGE_SIZE);
 
-	for (u64 i = 0; i < count; i++)
-		table[i].born = NOT_OBJECTS;
 	frame_dir[gib] = table - first;
 }
 
@@ -52,7 +50,10 @@ void frame_table_init(void)
 		table_for_gib(gib);
 }
 
-static u32 take_free(struct factory *f)
+/* --- Frames ----------------------------------------------------------------------------------- */
+
+/* A frame off f's own list, or its share of RAM never used. With f's lock. */
+static u32 own_frame(struct factory *f)
 {
 	u32 n = f->free;
 
@@ -62,23 +63,62 @@ static u32 take_free(struct factory *f)
 		arch_kernel_map(PADDR(f->fresh), PAGE_SIZE);
 		n = (u32)(f->fresh >> PAGE_SHIFT);
 		f->fresh += PAGE_SIZE;
-	} else {
-		return FRAME_NONE;
 	}
-	frame_by_number(n)->owner = f;
-	f->free_pages--;
 	return n;
+}
+
+/* A sub-factory has pages set aside for it further up; which ones shows only now. */
+static u32 frame_from_above(struct factory *f)
+{
+	u32 n = FRAME_NONE;
+
+	for (struct factory *up = f->parent; up && n == FRAME_NONE; up = up->parent) {
+		spin_lock(&up->lock);
+		n = own_frame(up);
+		spin_unlock(&up->lock);
+	}
+	return n;
+}
+
+/* With f's lock. */
+static u32 take_free(struct factory *f)
+{
+	u32 n;
+
+	if (!f->free_pages)
+		return FRAME_NONE;
+	n = own_frame(f);
+	if (n == FRAME_NONE)
+		n = frame_from_above(f);
+	ASSERT(n != FRAME_NONE);
+	f->free_pages--;
+	frame_set_owner(frame_by_number(n), f, FRAME_WHOLE);
+	return n;
+}
+
+/* With f's lock. */
+static void give_frame(struct factory *f, u32 n)
+{
+	struct frame *fr = frame_by_number(n);
+
+	__atomic_store_n(&fr->unborn, 0, __ATOMIC_RELEASE);
+	frame_set_owner(fr, f, FRAME_WHOLE);
+	fr->used = 0;
+	fr->next = f->free;
+	f->free = n;
+	f->free_pages++;
 }
 
 static void partial_push(struct factory *f, u32 n)
 {
 	struct frame *fr = frame_by_number(n);
+	u32 *head = &f->partial[frame_class(fr)];
 
 	fr->prev = FRAME_NONE;
-	fr->next = f->partial[fr->size_class];
+	fr->next = *head;
 	if (fr->next != FRAME_NONE)
 		frame_by_number(fr->next)->prev = n;
-	f->partial[fr->size_class] = n;
+	*head = n;
 }
 
 static void partial_remove(struct factory *f, struct frame *fr)
@@ -86,7 +126,7 @@ static void partial_remove(struct factory *f, struct frame *fr)
 	if (fr->prev != FRAME_NONE)
 		frame_by_number(fr->prev)->next = fr->next;
 	else
-		f->partial[fr->size_class] = fr->next;
+		f->partial[frame_class(fr)] = fr->next;
 	if (fr->next != FRAME_NONE)
 		frame_by_number(fr->next)->prev = fr->prev;
 }
@@ -95,15 +135,14 @@ void frame_hold_objects(struct factory *f, u32 n, unsigned size_class)
 {
 	struct frame *fr = frame_by_number(n);
 
-	fr->owner = f; /* already so, but for a factory's own first frame */
-	fr->size_class = (u8)size_class;
-	fr->whole = false;
+	frame_set_owner(fr, f, size_class);
 	fr->used = 0;
-	fr->count = 0;
 	/* Births given out from here on are objects of this frame. */
-	__atomic_store_n(&fr->born, birth_next(), __ATOMIC_RELEASE);
+	__atomic_store_n(&fr->unborn, ~birth_next(), __ATOMIC_RELEASE);
 	partial_push(f, n);
 }
+
+/* --- Objects and pages ------------------------------------------------------------------------- */
 
 static unsigned class_of(size_t size)
 {
@@ -117,82 +156,64 @@ static unsigned class_of(size_t size)
 
 void *kmem_alloc(struct factory *f, size_t size)
 {
-	unsigned cls = class_of(size);
+	unsigned class = class_of(size);
 	void *p = NULL;
 
 	spin_lock(&f->lock);
-	u32 n = f->partial[cls];
+	u32 n = f->partial[class];
 	if (n == FRAME_NONE) {
 		n = take_free(f);
 		if (n == FRAME_NONE)
 			goto out;
-		frame_hold_objects(f, n, cls);
+		frame_hold_objects(f, n, class);
 	}
 	struct frame *fr = frame_by_number(n);
 	unsigned slot = (unsigned)__builtin_ctzll(~fr->used);
 
 	fr->used |= 1ul << slot;
-	if (++fr->count == SLOTS(cls))
+	if (fr->used == ALL_SLOTS(class))
 		partial_remove(f, fr);
-	p = (char *)kva(PADDR((u64)n << PAGE_SHIFT)) + ((size_t)slot << SLOT_SHIFT(cls));
+	p = (char *)kva(PADDR((u64)n << PAGE_SHIFT)) + ((size_t)slot << SLOT_SHIFT(class));
 out:
 	spin_unlock(&f->lock);
 	if (p)
-		memset(p, 0, (size_t)64 << cls);
+		memset(p, 0, (size_t)64 << class);
 	return p;
 }
 
 void *kmem_alloc_page(struct factory *f)
 {
+	void *p;
+
 	spin_lock(&f->lock);
 	u32 n = take_free(f);
 
-	if (n != FRAME_NONE) {
-		struct frame *fr = frame_by_number(n);
-
-		fr->whole = true;
-		fr->used = 1;
-		fr->count = 1;
-	}
+	if (n != FRAME_NONE)
+		frame_by_number(n)->used = 1;
 	spin_unlock(&f->lock);
 	if (n == FRAME_NONE)
 		return NULL;
-	void *p = kva(PADDR((u64)n << PAGE_SHIFT));
-
-	memset(p, 0, PAGE_SIZE);
+	p = kva(PADDR((u64)n << PAGE_SHIFT));
+	zero_pages(p, PAGE_SIZE);
 	return p;
-}
-
-static void give_frame(struct factory *f, u32 n)
-{
-	struct frame *fr = frame_by_number(n);
-
-	fr->born = NOT_OBJECTS;
-	fr->used = 0;
-	fr->count = 0;
-	fr->whole = false;
-	fr->next = f->free;
-	f->free = n;
-	f->free_pages++;
 }
 
 void kmem_free(void *p)
 {
 	u64 pa = kpa(p).v;
 	struct frame *fr = frame_of(pa);
-	struct factory *f = fr->owner;
+	struct factory *f = frame_owner(fr);
+	unsigned class = frame_class(fr);
 	u32 n = (u32)(pa >> PAGE_SHIFT);
 
 	spin_lock(&f->lock);
-	if (fr->whole) {
+	if (class == FRAME_WHOLE) {
 		give_frame(f, n);
 	} else {
-		unsigned slot = (unsigned)((pa & (PAGE_SIZE - 1)) >> SLOT_SHIFT(fr->size_class));
-
-		if (fr->count-- == SLOTS(fr->size_class))
+		if (fr->used == ALL_SLOTS(class))
 			partial_push(f, n);
-		fr->used &= ~(1ul << slot);
-		if (fr->count == 0) {
+		fr->used &= ~(1ul << ((pa & (PAGE_SIZE - 1)) >> SLOT_SHIFT(class)));
+		if (!fr->used) {
 			partial_remove(f, fr);
 			give_frame(f, n);
 		}
@@ -200,42 +221,46 @@ void kmem_free(void *p)
 	spin_unlock(&f->lock);
 }
 
-bool kmem_take(struct factory *from, struct factory *to, u32 pages)
+/* --- Between factories ------------------------------------------------------------------------ */
+
+bool kmem_reserve(struct factory *from, struct factory *to, u32 pages)
 {
 	bool ok;
 
 	spin_lock(&from->lock);
 	ok = from->free_pages >= pages;
-	for (u32 i = 0; ok && i < pages; i++) {
-		u32 n = take_free(from);
-
-		frame_by_number(n)->owner = to;
-		give_frame(to, n);
-	}
 	if (ok) {
+		from->free_pages -= pages;
 		from->pages -= pages;
-		to->pages += pages;
+		to->free_pages = to->pages = pages;
 	}
 	spin_unlock(&from->lock);
 	return ok;
 }
 
-/* With to's lock; `from` is nobody else's any more. */
-static void give_one(struct factory *from, struct factory *to)
+bool kmem_return(struct factory *sub, unsigned most)
 {
-	u32 n = take_free(from);
+	struct factory *up = sub->parent;
+	bool all;
 
-	frame_by_number(n)->owner = to;
-	give_frame(to, n);
-	from->pages--;
-	to->pages++;
-}
+	spin_lock(&up->lock);
+	while (most-- && sub->free != FRAME_NONE) {
+		u32 n = sub->free;
 
-void kmem_give_one(struct factory *from, struct factory *to)
-{
-	spin_lock(&to->lock);
-	give_one(from, to);
-	spin_unlock(&to->lock);
+		sub->free = frame_by_number(n)->next;
+		give_frame(up, n);
+		sub->pages--;
+		sub->free_pages--;
+		up->pages++;
+	}
+	all = sub->free == FRAME_NONE;
+	if (all) { /* the others were never taken */
+		up->pages += sub->pages;
+		up->free_pages += sub->free_pages;
+		sub->pages = sub->free_pages = 0;
+	}
+	spin_unlock(&up->lock);
+	return all;
 }
 
 void frame_release(u64 pa)
@@ -243,17 +268,7 @@ void frame_release(u64 pa)
 	struct frame *fr = frame_of(pa);
 
 	arch_kernel_unmap(PADDR(pa), PAGE_SIZE);
-	__atomic_store_n(&fr->born, NOT_OBJECTS, __ATOMIC_RELEASE);
-	fr->owner = NULL;
+	__atomic_store_n(&fr->unborn, 0, __ATOMIC_RELEASE);
+	fr->owner = 0;
 	fr->used = 0;
-	fr->count = 0;
-	fr->whole = false;
-}
-
-void kmem_return(struct factory *from, struct factory *to)
-{
-	spin_lock(&to->lock);
-	while (from->free != FRAME_NONE)
-		give_one(from, to);
-	spin_unlock(&to->lock);
 }

@@ -4,9 +4,9 @@
  * belongs to a factory holds either objects of one size class or one whole page (table, UTCB, ...).
  *
  * This is what lets a stale capability fail closed: a slot remembers an object's birth number, and
- * a frame remembers in `born` the number from which on births in it are objects (UINT64_MAX when it
- * holds none). A slot whose birth is older than `born` is not followed; a younger one points to
- * memory that is an object's still, and object.birth tells whether it is the same one.
+ * a frame remembers since which one it holds objects, or that it holds none. A slot whose birth is
+ * older is not followed; a younger one points to memory that is an object's still, and object.birth
+ * tells whether it is the same one.
  */
 #ifndef CORE_FRAME_H
 #define CORE_FRAME_H
@@ -16,15 +16,16 @@
 struct factory;
 
 struct frame {
-	struct factory *owner; /* null: not kernel memory, or the kernel's own from boot */
-	u64 born;
-	u64 used;	 /* bitmap of the slots in use */
-	u32 next, prev;	 /* frame numbers: the factory's free or partial list */
-	u8 size_class;	 /* slots are 64 << size_class bytes */
-	bool whole;	 /* one allocation of a page, not slots */
-	u16 count;	 /* slots in use */
-	u32 reserved;
+	u64 owner;	/* factory, and below its alignment FRAME_CLASS; 0: not kernel memory */
+	u64 unborn;	/* ~ the last birth before it held objects; 0: it holds none. So that the
+			   table needs nothing but zeroes at boot */
+	u64 used;	/* bitmap of the slots in use */
+	u32 next, prev; /* frame numbers: the factory's free or partial list */
 };
+_Static_assert(sizeof(struct frame) == 32, "one per frame of RAM");
+
+#define FRAME_CLASS 0x7ul /* slots are 64 << class bytes, or FRAME_WHOLE */
+#define FRAME_WHOLE 0x7u  /* one allocation of a page, or free */
 
 #define SIZE_CLASSES 6 /* 64, 128, 256, 512, 1024, 2048 bytes */
 #define FRAME_NONE 0u
@@ -56,16 +57,35 @@ void *kmem_alloc_page(struct factory *f) MUST_CHECK;
 /* Gives back; no CPU may hold a pointer into it any more. */
 void kmem_free(void *p);
 
+static inline struct factory *frame_owner(const struct frame *fr)
+{
+	return (struct factory *)(fr->owner & ~FRAME_CLASS);
+}
+static inline unsigned frame_class(const struct frame *fr)
+{
+	return fr->owner & FRAME_CLASS;
+}
+static inline void frame_set_owner(struct frame *fr, const struct factory *f, unsigned class)
+{
+	fr->owner = (u64)f | class;
+}
+
+/* Objects with this birth may be in the frame. */
+static inline bool frame_holds(const struct frame *fr, u64 birth)
+{
+	return birth > ~__atomic_load_n(&fr->unborn, __ATOMIC_RELAXED);
+}
+
 /* The factory that owns the memory at p. */
 static inline struct factory *kmem_owner(const void *p)
 {
-	return frame_of((u64)p)->owner;
+	return frame_owner(frame_of((u64)p));
 }
 
-/* Moves free pages to another factory: `pages` of them, or all free ones. */
-bool kmem_take(struct factory *from, struct factory *to, u32 pages) MUST_CHECK;
-void kmem_return(struct factory *from, struct factory *to);
-void kmem_give_one(struct factory *from, struct factory *to);
+/* Sets pages of `from` aside for the factory `to`, which takes the frames when it needs them. */
+bool kmem_reserve(struct factory *from, struct factory *to, u32 pages) MUST_CHECK;
+/* Gives up to `most` frames of a sub-factory that ends back to its parent. True when that was all. */
+bool kmem_return(struct factory *sub, unsigned most) MUST_CHECK;
 
 /* A frame that is kernel memory no longer; its content is cleared. */
 void frame_release(u64 pa);

@@ -49,6 +49,26 @@ void inbox_post(unsigned cpu, struct inbox_node *node, enum inbox_kind kind, uns
 		irqc_kick(cpu);
 }
 
+void inbox_hurry(unsigned cpu, struct inbox_node *node, unsigned prio)
+{
+	struct inbox *in = &cpus[cpu].inbox;
+	bool low;
+
+	spin_lock(&in->lock);
+	low = node->queued && node->cpu == cpu && node->prio < prio;
+	if (low) {
+		unlink(in, node);
+		node->queued = true;
+		node->prio = (u8)prio;
+		list_add_tail(&in->level[prio], &node->link);
+		__atomic_store_n(&in->levels, in->levels | 1ul << prio, __ATOMIC_RELAXED);
+	}
+	spin_unlock(&in->lock);
+	dmb_ish(); /* as in inbox_post */
+	if (low && (int)prio > __atomic_load_n(&cpus[cpu].prio, __ATOMIC_RELAXED))
+		irqc_kick(cpu);
+}
+
 static struct inbox_node *take(struct inbox *in)
 {
 	struct inbox_node *node = NULL;

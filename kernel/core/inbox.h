@@ -37,6 +37,9 @@ void inbox_init(struct inbox *in);
 /* Queues the node; one that is queued already only moves to a higher priority. */
 void inbox_post(unsigned cpu, struct inbox_node *node, enum inbox_kind kind, unsigned prio);
 
+/* If the node waits in that CPU's inbox, it waits at that priority at least. */
+void inbox_hurry(unsigned cpu, struct inbox_node *node, unsigned prio);
+
 /* Takes the node out of that CPU's inbox; false if it was not in it. */
 bool inbox_remove(unsigned cpu, struct inbox_node *node);
 

@@ -14,8 +14,11 @@
 #include <object/sc.h>
 #include <object/task.h>
 
+/* A fault message is no call of the thread's own: its registers stay for whoever looks at them. */
 static void result(struct thread *t, int error)
 {
+	if (t->faulted)
+		return;
 	t->regs->x[0] = (u64)(s64)error;
 	t->regs->x[1] = 0;
 }
@@ -538,6 +541,28 @@ static bool give_up(struct thread *t)
 	return true;
 }
 
+/* If t became more urgent meanwhile, so does its cancellation. */
+static void post_cancel(struct thread *t, unsigned cpu)
+{
+	unsigned prio = __atomic_load_n(&t->invoke_prio, __ATOMIC_RELAXED);
+
+	inbox_post(cpu, &t->cancel_node, INBOX_CANCEL, prio);
+	inbox_hurry(cpu, &t->cancel_node, __atomic_load_n(&t->invoke_prio, __ATOMIC_RELAXED));
+}
+
+void ipc_hurry(struct thread *t, const struct thread *asker)
+{
+	unsigned prio = local(asker) ? thread_prio(asker) : asker->invoke_prio;
+
+	if (prio <= t->invoke_prio)
+		return;
+	__atomic_store_n(&t->invoke_prio, (u8)prio, __ATOMIC_RELAXED);
+	dmb_ish();
+	if (t->cancelling)
+		inbox_hurry(__atomic_load_n(&t->cancel_node.cpu, __ATOMIC_RELAXED), &t->cancel_node,
+			    prio);
+}
+
 void ipc_cancel_here(struct thread *t)
 {
 	unsigned here = this_cpu()->id;
@@ -556,7 +581,7 @@ void ipc_cancel_here(struct thread *t)
 		at = t->cpu;
 	}
 	/* After it to where it went, or home: nothing is left to do there but to say so. */
-	inbox_post(at == here ? t->cpu : at, &t->cancel_node, INBOX_CANCEL, t->invoke_prio);
+	post_cancel(t, at == here ? t->cpu : at);
 }
 
 static void cancel_blocked(struct thread *t, int error)
@@ -569,7 +594,7 @@ static void cancel_blocked(struct thread *t, int error)
 	} else if (!t->cancelling && at != t->cpu) {
 		t->cancelling = true;
 		t->cancel_error = (s16)error;
-		inbox_post(at, &t->cancel_node, INBOX_CANCEL, t->invoke_prio);
+		post_cancel(t, at);
 	}
 }
 

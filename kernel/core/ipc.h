@@ -23,6 +23,8 @@ void ipc_abort(struct thread *caller, int error);
 /* Ends whatever `t` waits for with the error; at once, or when the CPU where its invocation is has
  * given that up. On t's CPU. Nothing if it does not wait. */
 void ipc_cancel(struct thread *t, int error);
+/* Who waits until t has stopped is not held up by the priority of what t waits for. On t's CPU. */
+void ipc_hurry(struct thread *t, const struct thread *asker);
 /* From the inbox: t's cancel_node arrived here. */
 void ipc_cancel_here(struct thread *t);
 

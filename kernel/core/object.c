@@ -41,25 +41,16 @@ static struct factory *limbo_of(struct object *o)
 	return kmem_owner(o);
 }
 
-void object_retire(struct object *o)
+/* One step; true when the object's memory is free. */
+static bool reclaim_one(struct factory *f, struct object *o)
 {
-	struct factory *f = limbo_of(o);
-
-	__atomic_store_n(&o->birth, 0, __ATOMIC_RELEASE);
-	o->limbo_round = quiesce_after();
-	spin_lock(&f->lock);
-	o->limbo = f->limbo;
-	f->limbo = o;
-	spin_unlock(&f->lock);
-}
-
-static void reclaim_one(struct factory *f, struct object *o)
-{
-	if (kmem_owner(o) == f) /* a factory made of an extent is not in anybody's count */
+	if (o->type == TAKT_TASK && !task_reclaim(container_of(o, struct task, object)))
+		return false;
+	/* A factory made of an extent is in nobody's count. */
+	if (o->type == TAKT_TASK || kmem_owner(o) == f)
 		__atomic_fetch_sub(&f->objects, 1, __ATOMIC_RELAXED);
 	switch (o->type) {
-	case TAKT_TASK:
-		task_reclaim(container_of(o, struct task, object));
+	case TAKT_TASK: /* done above */
 		break;
 	case TAKT_THREAD:
 		thread_reclaim(container_of(o, struct thread, object));
@@ -71,25 +62,46 @@ static void reclaim_one(struct factory *f, struct object *o)
 		kmem_free(o);
 		break;
 	}
+	return true;
 }
 
-#define RECLAIM_STEP 4
+/* Off the list, so that nobody else works on it. */
+static struct object *take_from_limbo(struct factory *f)
+{
+	struct object **link = &f->limbo;
+	struct object *o;
+
+	spin_lock(&f->lock);
+	while ((o = *link) && !quiesce_done(o->limbo_round))
+		link = &o->limbo;
+	if (o)
+		*link = o->limbo;
+	spin_unlock(&f->lock);
+	return o;
+}
+
+static void put_into_limbo(struct factory *f, struct object *o)
+{
+	spin_lock(&f->lock);
+	o->limbo = f->limbo;
+	f->limbo = o;
+	spin_unlock(&f->lock);
+}
+
+void object_retire(struct object *o)
+{
+	__atomic_store_n(&o->birth, 0, __ATOMIC_RELEASE);
+	o->limbo_round = quiesce_after();
+	put_into_limbo(limbo_of(o), o);
+}
 
 bool object_reclaim(struct factory *f)
 {
-	for (unsigned n = 0; n <= RECLAIM_STEP; n++) {
-		struct object **link = &f->limbo;
-		struct object *o;
+	struct object *o = f->limbo ? take_from_limbo(f) : NULL;
 
-		spin_lock(&f->lock);
-		while ((o = *link) && !quiesce_done(o->limbo_round))
-			link = &o->limbo;
-		if (o && n < RECLAIM_STEP)
-			*link = o->limbo;
-		spin_unlock(&f->lock);
-		if (!o || n == RECLAIM_STEP)
-			return o;
-		reclaim_one(f, o);
-	}
-	return false;
+	if (!o)
+		return false;
+	if (!reclaim_one(f, o))
+		put_into_limbo(f, o);
+	return true;
 }

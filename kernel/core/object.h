@@ -41,7 +41,7 @@ static inline struct object *cap_object(struct cap c)
 {
 	struct object *o = (struct object *)(c.word & CAP_ADDRESS_MASK);
 
-	if (!o || c.birth < frame_of((u64)o)->born || o->birth != c.birth)
+	if (!o || !frame_holds(frame_of((u64)o), c.birth) || o->birth != c.birth)
 		return NULL;
 	return o;
 }
@@ -59,7 +59,8 @@ struct weak {
 
 static inline struct object *weak_get(struct weak w)
 {
-	if (!w.object || w.birth < frame_of((u64)w.object)->born || w.object->birth != w.birth)
+	if (!w.object || !frame_holds(frame_of((u64)w.object), w.birth) ||
+	    w.object->birth != w.birth)
 		return NULL;
 	return w.object;
 }

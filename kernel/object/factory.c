@@ -23,7 +23,6 @@ struct factory *factory_in(u64 base, u64 size, struct memory *extent)
 	f->free_pages = f->pages - 1;
 	frame_hold_objects(f, (u32)(base >> PAGE_SHIFT), FACTORY_SIZE_CLASS);
 	frame_of(base)->used = 1;
-	frame_of(base)->count = 1;
 	object_born(&f->object);
 	return f;
 }
@@ -102,8 +101,6 @@ int factory_op_info(struct object *self, u64 rights, struct invocation *in)
 	return 0;
 }
 
-#define SUB_PAGES 1024
-
 int factory_op_sub(struct object *self, u64 rights, struct invocation *in)
 {
 	struct factory *f = self_factory(self);
@@ -112,7 +109,7 @@ int factory_op_sub(struct object *self, u64 rights, struct invocation *in)
 	int err;
 
 	(void)rights;
-	if (!pages || pages > SUB_PAGES)
+	if (!pages || pages > UINT32_MAX)
 		return TAKT_E_RANGE;
 	err = invocation_window(in);
 	if (err)
@@ -124,13 +121,13 @@ int factory_op_sub(struct object *self, u64 rights, struct invocation *in)
 		return TAKT_E_NOMEM;
 	sub->parent = f;
 	err = TAKT_E_NOMEM;
-	if (!kmem_take(f, sub, (u32)pages))
+	if (!kmem_reserve(f, sub, (u32)pages))
 		goto fail;
 	object_born(&sub->object);
 	err = invocation_give(in, &sub->object, TAKT_R_ALL);
 	if (!err)
 		return 0;
-	kmem_return(sub, f);
+	(void)!kmem_return(sub, 1); /* none was taken */
 fail:
 	object_discard(&sub->object);
 	return err;
@@ -202,10 +199,11 @@ struct object *factory_next(struct factory *f, bool *more)
 	f->cursor = MAX(f->cursor, base);
 	for (unsigned n = 0; n < SCAN_FRAMES && f->cursor < end; n++) {
 		struct frame *fr = frame_of(f->cursor);
-		u64 used = fr->owner == f && !fr->whole ? fr->used : 0;
+		unsigned class = frame_class(fr);
+		u64 used = frame_owner(fr) == f && class != FRAME_WHOLE ? fr->used : 0;
 
 		for (; used; used &= used - 1) {
-			u64 slot = (u64)__builtin_ctzll(used) << (6 + fr->size_class);
+			u64 slot = (u64)__builtin_ctzll(used) << (6 + class);
 			struct object *o = kva(PADDR(f->cursor + slot));
 
 			if (o->birth && o != &f->object)
@@ -217,7 +215,7 @@ struct object *factory_next(struct factory *f, bool *more)
 	return NULL;
 }
 
-#define RETURN_FRAMES 8
+#define RETURN_FRAMES 4
 
 int factory_teardown(struct factory *f)
 {
@@ -227,16 +225,13 @@ int factory_teardown(struct factory *f)
 		return E_RESTART;
 	if (f->limbo) /* the caller waits for the round, then comes again */
 		return TAKT_E_AGAIN;
-	if (f->parent) {
-		for (unsigned n = 0; n < RETURN_FRAMES && f->pages; n++)
-			kmem_give_one(f, f->parent);
-		return f->pages ? E_RESTART : 0;
-	}
+	if (f->parent)
+		return kmem_return(f, RETURN_FRAMES) ? 0 : E_RESTART;
 	factory_range(f, &base, &end);
 	/* Back from the end: `fresh` is the cursor. The first frame, with the factory, goes last. */
 	for (unsigned n = 0; n < RETURN_FRAMES && f->fresh > base + PAGE_SIZE; n++) {
 		f->fresh -= PAGE_SIZE;
-		memset(kva(PADDR(f->fresh)), 0, PAGE_SIZE);
+		zero_pages(kva(PADDR(f->fresh)), PAGE_SIZE);
 		frame_release(f->fresh);
 	}
 	return f->fresh > base + PAGE_SIZE ? E_RESTART : 0;

@@ -517,23 +517,23 @@ int task_teardown(struct task *t)
 	return err ? err : E_RESTART;
 }
 
-static void table_release(void *table, void *arg)
+bool task_reclaim(struct task *t)
 {
-	(void)arg;
-	kmem_free(table);
-}
-
-void task_reclaim(struct task *t)
-{
-	stage2_free_tables(&t->space, table_release, NULL);
-	kmem_free(t->space.root);
-	for (u64 i = 0; i < t->slots / CAP_LEAF_SLOTS; i++)
-		kmem_free(t->leaf[i]);
+	if (!stage2_free_tables(&t->space, &t->reclaim_cursor, kmem_free))
+		return false;
+	for (unsigned n = 0; n < 8 && t->slots; n++) {
+		t->slots -= CAP_LEAF_SLOTS;
+		kmem_free(t->leaf[t->slots / CAP_LEAF_SLOTS]);
+	}
+	if (t->slots)
+		return false;
 	kmem_free(t->leaf);
+	kmem_free(t->space.root);
 	if (t->vgic)
 		vgic_destroy(t->vgic);
 	if (t->vm_page)
 		kmem_free(t->vm_page);
 	vmid_give(t->space.vmid);
 	kmem_free(t);
+	return true;
 }

@@ -24,6 +24,7 @@ struct task {
 	struct spinlock lock;	/* address space and changes of the table; lookups take none */
 	struct list mappings;	/* struct mapping.in_task */
 	u16 mapping_count;
+	u64 reclaim_cursor;
 	struct list threads;	/* struct thread.task_link */
 	struct list guests;	/* struct thread.guest_link: vCPUs whose guest it is */
 	struct vgic *vgic;	/* VM: shared interrupts */
@@ -58,7 +59,8 @@ void task_unmap_frame(struct task *t, u64 va);
 
 /* One step of its end: part of a mapping goes. 0 when all is done. */
 int task_teardown(struct task *t) MUST_CHECK;
-void task_reclaim(struct task *t);
+/* One step of giving back its memory. True when that was all. */
+bool task_reclaim(struct task *t) MUST_CHECK;
 
 /* One step of taking a mapping away, of either side's end or of unmap. 0 when it is gone. */
 struct mapping;

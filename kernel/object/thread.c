@@ -178,8 +178,10 @@ int thread_quench(struct thread *t, struct invocation *in)
 {
 	struct thread *caller = in->caller;
 
-	if (t->state == THREAD_BLOCKED && t != caller)
+	if (t->state == THREAD_BLOCKED && t != caller) {
+		ipc_hurry(t, caller);
 		ipc_cancel(t, TAKT_E_CANCELED);
+	}
 	if ((t->state == THREAD_BLOCKED && t != caller) || t->cancelling) {
 		if (t->stopper && t->stopper != caller)
 			return TAKT_E_AGAIN;
@@ -232,8 +234,12 @@ int thread_op_attach(struct object *self, u64 rights, struct invocation *in)
 		if (t->sc[i])
 			continue;
 		sc_bind(sc, t, i);
-		if (i == 0 && t->state == THREAD_RUN)
+		if (i)
+			return 0;
+		if (t->state == THREAD_RUN || t->state == THREAD_OPEN || t->state == THREAD_WANT)
 			sc_activate(sc);
+		else if (t->state == THREAD_WAIT && t->pending)
+			thread_signal(t, 0); /* it could not take them without time */
 		return 0;
 	}
 	return TAKT_E_QUOTA;

@@ -15,11 +15,11 @@ from takt.tap import Steps, check                                            # n
 def gic(steps, version, cpu):
     options = {"gic": version, "cpu": cpu}
     with machine.Machine(lambda trace: machine.command("gic-test", trace, **options)) as m:
-        scenario.expect(m.serial, r"1\.\.\d+\r", 60, "the guest's tests did not end")
+        scenario.expect(m.serial, r"1\.\.\d+\r?\n", 60, "the guest's tests did not end")
         text = m.serial.before.decode(errors="replace")
     plan = int(m.serial.after.decode().strip()[3:])
     check(f"# GICv{version}" in text, "the guest has another controller")
-    for good, what in re.findall(r"^(ok|not ok) \d+ - (.*?)\r", text, re.MULTILINE):
+    for good, what in re.findall(r"^(ok|not ok) \d+ - (.*?)\r?$", text, re.MULTILINE):
         check(good == "ok", f"{what}: {text[-1500:]!r}")
         steps.done(f"GICv{version}, {cpu}: {what}")
         plan -= 1

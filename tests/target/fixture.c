@@ -69,6 +69,26 @@ takt_ticks ms(uint64_t n)
 	return n * takt_hz() / 1000;
 }
 
+static takt_ticks loop_ticks(uint64_t loops)
+{
+	takt_ticks from = takt_now();
+
+	__asm__ volatile("1: subs %0, %0, #1\n\tb.ne 1b" : "+r"(loops) : : "cc");
+	return takt_now() - from;
+}
+
+bool exact_time(void)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		uint64_t ns = takt_ticks_to_ns(loop_ticks(50000));
+
+		/* Two instructions a turn, and perhaps an interrupt. */
+		if (cpus() > 1 || ns < 99000 || ns > 105000)
+			return false;
+	}
+	return true;
+}
+
 /* --- Slots ------------------------------------------------------------------------------------ */
 
 takt_slot slots_new(unsigned n)
@@ -353,6 +373,11 @@ void worker_join(struct worker *w)
 }
 
 /* --- Tasks ------------------------------------------------------------------------------------ */
+
+const struct elf_image *program_image(void)
+{
+	return &image;
+}
 
 /* A segment's content in memory of its own. */
 static takt_slot load_segment(const struct elf_segment *s)

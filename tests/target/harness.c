@@ -2,9 +2,9 @@
 /* Runs tests one after the other: the watcher is root's first thread, more urgent than any test. */
 #include <stdio.h>
 #include <string.h>
+#include <suites.h> /* of the system that this is built for */
 
 #include "internal.h"
-#include "suites.h"
 
 #define BADGE_OVER 1
 #define TEST_STACK 0x8000
@@ -130,9 +130,9 @@ static void stop_thread(void)
 }
 
 /* Until the test has ended, one way or the other. */
-static void watch(void)
+static void watch(unsigned seconds)
 {
-	takt_ticks end = takt_now() + TEST_SECONDS * takt_hz();
+	takt_ticks end = takt_now() + seconds * takt_hz();
 	struct takt_msg m = {0};
 	int err = takt_wait(&m, end);
 
@@ -151,7 +151,7 @@ static void watch(void)
 		err = takt_reply_wait(&m, end);
 	}
 	VERDICT->failed = true;
-	printf("# not over after %u s (%s)\n", TEST_SECONDS, rt_error(err));
+	printf("# not over after %u s (%s)\n", seconds, rt_error(err));
 }
 
 static void run(const struct suite *suite, const struct test *test)
@@ -161,7 +161,7 @@ static void run(const struct suite *suite, const struct test *test)
 	prepare_thread();
 	fixture_begin();
 	start_thread(test);
-	watch();
+	watch(test->seconds);
 	stop_thread();
 	if (!fixture_end())
 		VERDICT->failed = true;

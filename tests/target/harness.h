@@ -22,7 +22,7 @@
 
 #define TEST_PRIO 40  /* of the test's thread */
 #define HELP_PRIO 30  /* of workers that do not say otherwise */
-#define TEST_SECONDS 20 /* then a test has failed */
+#define TEST_SECONDS 20 /* then a test has failed, where it does not say more */
 #define WAIT_MS 5000  /* what a test waits for comes before that, or it has failed */
 
 /* Slots that are no test's. */
@@ -42,6 +42,7 @@ enum {
 struct test {
 	const char *name;
 	void (*fn)(void);
+	unsigned seconds;
 };
 
 struct suite {
@@ -51,7 +52,8 @@ struct suite {
 };
 
 #define TEST(name) static void test_##name(void)
-#define T(name) {#name, test_##name}
+#define T(name) T_LONG(name, TEST_SECONDS)
+#define T_LONG(name, seconds) {#name, test_##name, seconds}
 #define SUITE(name, tests) {name, tests, sizeof(tests) / sizeof((tests)[0])}
 
 /* --- Checks ---------------------------------------------------------------------------------- */
@@ -115,6 +117,10 @@ takt_slot cap_without(takt_slot cap, uint64_t rights); /* copy without these */
 void *pool_new(size_t size); /* zeroed; at the same address in all tasks made by task_new */
 void *window_map(takt_slot extent, uint64_t offset, uint64_t size, uint64_t flags);
 uint64_t va_new(uint64_t size); /* address space with nothing in it */
+
+/* Whether every instruction is a nanosecond of the counter, so that times are exact. Elsewhere the
+ * host may stop a CPU at any moment, and time-outs come late. */
+bool exact_time(void);
 
 takt_ticks ms(uint64_t n);
 takt_ticks us(uint64_t n);

@@ -3,6 +3,8 @@
 #ifndef INTERNAL_H
 #define INTERNAL_H
 
+#include <takt/loader.h>
+
 #include "harness.h"
 
 /* At the start of the pool, so that code in other tasks reaches it. */
@@ -38,6 +40,8 @@ void fixture_init(void);
 /* Before and after each test, on the watcher's thread. fixture_end says whether nothing is left. */
 void fixture_begin(void);
 bool fixture_end(void);
+/* What this program consists of. Extents of the parts that are not writable are in SLOT_TEXT + i. */
+const struct elf_image *program_image(void);
 /* What has been taken from the pool so far stays in use. */
 void pool_keep(void);
 

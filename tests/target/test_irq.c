@@ -210,7 +210,7 @@ TEST(timer_overruns)
 		;
 	CHECK_OK(takt_irq_timer(irq, TAKT_NEVER, 0, &overruns));
 	missed = (takt_now() - at) / ms(1);
-	CHECK(overruns >= 9 && overruns <= missed); /* ten came, one is pending */
+	CHECK(overruns >= (exact_time() ? 9 : 1) && overruns <= missed); /* ten came, one is pending */
 	irqs_await(1);
 	CHECK_OK(takt_irq_timer(irq, TAKT_NEVER, 0, &overruns));
 	CHECK_EQ(overruns, 0); /* they were told */

@@ -189,7 +189,7 @@ static void check_thread(const struct thread *t)
 		      t->object.birth, t->state);
 	if (t->timer.queued)
 		HOLDS(t->cpu < platform.cpus && heap_root(&t->timer) == cpus[t->cpu].timers.root);
-	HOLDS(t->state != THREAD_WAIT || !t->pending, "pending signals while it waits");
+	HOLDS(t->state != THREAD_WAIT || !t->pending || !t->sc[0], "pending signals while it waits");
 	HOLDS(!t->node.queued || t->state == THREAD_BLOCKED);
 	if (t->waits_stop)
 		HOLDS(t->waits_stop->stopper == t && t->state == THREAD_BLOCKED);
@@ -346,63 +346,93 @@ static void check_object(struct object *o)
 static void check_frame(u64 pa)
 {
 	const struct frame *fr = frame_of(pa);
-	struct count *n = count_of(fr->owner);
-	u64 size = 64ul << fr->size_class;
+	const struct factory *f = frame_owner(fr);
+	struct count *n = count_of(f);
+	unsigned class = frame_class(fr);
+	u64 size = 64ul << class;
 
 	HOLDS(fake_mapped(pa), "a factory's frame that is not mapped");
 	n->frames++;
-	if (!fr->used) {
-		HOLDS(!fr->whole && !fr->count && fr->born == UINT64_MAX);
-		n->free++;
+	if (class == FRAME_WHOLE) {
+		HOLDS(fr->used <= 1 && !fr->unborn);
+		n->free += !fr->used;
 		return;
 	}
-	if (fr->whole) {
-		HOLDS(fr->count == 1 && fr->born == UINT64_MAX);
-		return;
-	}
-	HOLDS(__builtin_popcountll(fr->used) == fr->count && fr->count <= PAGE_SIZE / size);
+	HOLDS(class < SIZE_CLASSES && fr->used && fr->unborn);
 	for (u64 used = fr->used; used; used &= used - 1) {
 		struct object *o = (struct object *)(pa + (u64)__builtin_ctzll(used) * size);
 
-		HOLDS(!o->birth || o->birth >= fr->born);
+		HOLDS(!o->birth || frame_holds(fr, o->birth));
 		if (o->type == OBJECT_INTERNAL)
 			HOLDS(!o->birth);
-		else if (o != &fr->owner->object)
+		else if (o != &f->object)
 			n->objects++;
 		check_object(o);
+	}
+}
+
+static void check_frame_lists(const struct count *n)
+{
+	const struct factory *f = n->f;
+	u32 listed = 0;
+
+	for (u32 i = f->free; i != FRAME_NONE; i = frame_by_number(i)->next) {
+		HOLDS(frame_owner(frame_by_number(i)) == f && !frame_by_number(i)->used);
+		HOLDS(listed++ < FRAMES, "endless list");
+	}
+	HOLDS(listed == n->free, "%u frames in the free list, %u free", listed, n->free);
+	for (unsigned c = 0; c < SIZE_CLASSES; c++) {
+		u32 prev = FRAME_NONE;
+
+		for (u32 i = f->partial[c]; i != FRAME_NONE; i = frame_by_number(i)->next) {
+			const struct frame *fr = frame_by_number(i);
+			unsigned used = (unsigned)__builtin_popcountll(fr->used);
+
+			HOLDS(frame_owner(fr) == f && fr->prev == prev && frame_class(fr) == c);
+			HOLDS(used && used < PAGE_SIZE >> (6 + c));
+			prev = i;
+		}
 	}
 }
 
 static void check_factory(const struct count *n)
 {
 	const struct factory *f = n->f;
-	u32 listed = 0, fresh = 0;
 
 	if (f->object.dying)
 		return;
-	for (u32 i = f->free; i != FRAME_NONE; i = frame_by_number(i)->next) {
-		HOLDS(frame_by_number(i)->owner == f && !frame_by_number(i)->used);
-		HOLDS(listed++ < FRAMES, "endless list");
-	}
-	for (unsigned c = 0; c < SIZE_CLASSES; c++) {
-		u32 prev = FRAME_NONE;
-
-		for (u32 i = f->partial[c]; i != FRAME_NONE; i = frame_by_number(i)->next) {
-			const struct frame *fr = frame_by_number(i);
-
-			HOLDS(fr->owner == f && fr->prev == prev && fr->size_class == c);
-			HOLDS(!fr->whole && fr->count && fr->count < PAGE_SIZE >> (6 + c));
-			prev = i;
-		}
-	}
-	if (!f->parent)
-		fresh = (u32)((f->fresh_end - f->fresh) / PAGE_SIZE);
-	HOLDS(listed == n->free, "%u frames in the free list, %u free", listed, n->free);
-	HOLDS(f->free_pages == listed + fresh);
+	check_frame_lists(n);
 	HOLDS(f->objects == n->objects, "a factory with %u objects counts %u", n->objects,
 	      f->objects);
-	if (f->parent)
-		HOLDS(f->pages == n->frames);
+	HOLDS(f->pages - f->free_pages == n->frames - n->free,
+	      "%u pages, %u free, but %u frames and %u free", f->pages, f->free_pages, n->frames,
+	      n->free);
+}
+
+static const struct factory *tree_of(const struct factory *f)
+{
+	while (f->parent)
+		f = f->parent;
+	return f;
+}
+
+/* Free pages may be set aside for a sub-factory: they add up in the tree of factories. */
+static void check_tree(const struct factory *top)
+{
+	u64 end = top->fresh_end, free = 0, pages = 0;
+	u64 frames = (end - top->fresh) / PAGE_SIZE;
+
+	if (top->object.dying)
+		return;
+	for (unsigned i = 0; i < factories; i++) {
+		if (tree_of(counts[i].f) != top)
+			continue;
+		pages += counts[i].f->pages;
+		free += counts[i].f->free_pages;
+		frames += counts[i].free;
+	}
+	HOLDS(pages == (end - ALIGN_DOWN((u64)top, PAGE_SIZE)) / PAGE_SIZE, "%lu pages", pages);
+	HOLDS(free == frames, "%lu pages free, and %lu frames", free, frames);
 }
 
 void check_invariants(void)
@@ -416,6 +446,9 @@ void check_invariants(void)
 	for (u64 pa = FAKE_RAM; pa < FAKE_RAM + FAKE_RAM_SIZE; pa += PAGE_SIZE)
 		if (frame_of(pa)->owner)
 			check_frame(pa);
-	for (unsigned i = 0; i < factories; i++)
+	for (unsigned i = 0; i < factories; i++) {
 		check_factory(&counts[i]);
+		if (!counts[i].f->parent)
+			check_tree(counts[i].f);
+	}
 }

@@ -6,7 +6,7 @@ static const struct {
 	const char *compatible;
 	uint64_t base, size;
 	uint32_t irq;
-	unsigned gic; /* only where the machine's interrupt controller is of this version; 0: always */
+	unsigned gic; /* only with an interrupt controller of this version; 0: always */
 } board[] = {
 	/* In the order of the tree's nodes; firmware first because calls to it are the hot ones. */
 	{"arm,psci-1.0", 0, 0, 0, 0},

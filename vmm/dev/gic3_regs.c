@@ -155,9 +155,8 @@ uint64_t gic3_redist_read(struct gic3 *g, unsigned cpu, uint32_t offset, unsigne
 {
 	if (offset >= GICR_SGI_BASE) {
 		offset -= GICR_SGI_BASE;
-		return size <= 4 && is_private(offset)
-			       ? gic_dist_read(&g->dist, cpu, offset, size)
-			       : 0;
+		return size <= 4 && is_private(offset) ? gic_dist_read(&g->dist, cpu, offset, size)
+						       : 0;
 	}
 	if (size >= 4 && (offset & ~4u) == GICR_TYPER)
 		return part(redist_typer(g, cpu), offset, size);
@@ -173,8 +172,7 @@ uint64_t gic3_redist_read(struct gic3 *g, unsigned cpu, uint32_t offset, unsigne
 	}
 }
 
-void gic3_redist_write(struct gic3 *g, unsigned cpu, uint32_t offset, unsigned size,
-		       uint64_t value)
+void gic3_redist_write(struct gic3 *g, unsigned cpu, uint32_t offset, unsigned size, uint64_t value)
 {
 	if (size > 4)
 		return;

@@ -143,6 +143,12 @@ void *fake_memset(void *p, int c, size_t n)
 	return memset(p, c, n);
 }
 
+void zero_pages(void *p, u64 size)
+{
+	ASSERT(IS_ALIGNED((u64)p | size, PAGE_SIZE));
+	fake_memset(p, 0, size);
+}
+
 /* Memory that was given back is out of bounds, but for an object's first word: a stale capability
  * looks there for the birth number. */
 void __wrap_kmem_free(void *p);
@@ -150,10 +156,11 @@ void __real_kmem_free(void *p);
 void __wrap_kmem_free(void *p)
 {
 	struct frame *fr = frame_of((u64)p);
-	u64 keep = fr->whole ? 0 : sizeof(u64);
-	u64 size = fr->whole ? PAGE_SIZE : 64ul << fr->size_class;
+	bool whole = frame_class(fr) == FRAME_WHOLE;
+	u64 keep = whole ? 0 : sizeof(u64);
+	u64 size = whole ? PAGE_SIZE : 64ul << frame_class(fr);
 
-	ASSERT(fr->owner && (fr->whole || fr->used >> ((u64)p % PAGE_SIZE / size) & 1));
+	ASSERT(frame_owner(fr) && (whole || fr->used >> ((u64)p % PAGE_SIZE / size) & 1));
 	if (keep)
 		ASSERT(*(u64 *)p == 0); /* nobody finds it any more */
 	__real_kmem_free(p);

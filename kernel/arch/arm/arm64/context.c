@@ -36,7 +36,7 @@ AT(struct cpu, fp_trapped, CPU_FP_TRAPPED);
 AT(struct object, birth, OBJECT_BIRTH);
 AT(struct object, type, OBJECT_TYPE);
 AT(struct object, dying, OBJECT_TYPE + 1);
-AT(struct frame, born, FRAME_ENTRY_BORN);
+AT(struct frame, unborn, FRAME_ENTRY_UNBORN);
 _Static_assert(sizeof(struct frame) == FRAME_ENTRY_SIZE, "offsets.h");
 AT(struct thread, regs, THREAD_REGS);
 AT(struct thread, task, THREAD_TASK);
@@ -59,7 +59,8 @@ AT(struct gate, badge, GATE_BADGE);
 AT(struct gate, target, GATE_TARGET);
 _Static_assert(CAP_LEAF_SLOTS == 256 && sizeof(struct cap) == 16, "fastpath.S");
 _Static_assert(THREAD_RUN == 1 && THREAD_WAIT == 2 && THREAD_OPEN == 3, "fastpath.S");
-_Static_assert(TAKT_GATE == 3 && TAKT_R_GATE_CALL == 1 && CALL_DEPTH == 8, "fastpath.S");
+_Static_assert(TAKT_GATE == 3 && TAKT_R_GATE_CALL == 1 && CALL_DEPTH == 8 && TAKT_E_CAP == -1,
+	       "fastpath.S");
 
 extern void fp_save(struct fpstate *fp);
 extern void fp_load(const struct fpstate *fp);

@@ -26,25 +26,7 @@
 #define TYPE_GATE 3
 #define RIGHT_CALL_BIT 48 /* TAKT_R_GATE_CALL in a capability's word */
 #define CALL_DEPTH 8
-
-	/*
-	 * To slow, unless the object at \obj is the one born as \birth: the frame holds objects as
-	 * old as that (frame.h), and this one is it. Scratch: x9, x13.
-	 */
-	.macro check_birth obj, birth
-	adrp	x13, frame_dir
-	add	x13, x13, :lo12:frame_dir
-	lsr	x9, \obj, #30
-	ldr	x13, [x13, x9, lsl #3]
-	ubfx	x9, \obj, #12, #18
-	add	x9, x9, x9, lsl #2	/* entries of 40 bytes */
-	add	x13, x13, x9, lsl #3
-	ldr	x13, [x13, #FRAME_ENTRY_BORN]
-	ldr	x9, [\obj, #OBJECT_BIRTH]
-	cmp	\birth, x13
-	ccmp	x9, \birth, #0, hs
-	b.ne	slow
-	.endm
+#define E_CAP -1
 
 	.text
 	.balign 64
@@ -83,15 +65,27 @@ fast_call:
 	ldr	x14, [x11, #THREAD_TASK]
 	ldp	x13, x14, [x14, #TASK_SLOTS]	/* and TASK_LEAF */
 	cmp	x0, x13
-	b.hs	slow
+	b.hs	no_object
 	lsr	x9, x0, #8		/* 256 slots of 16 bytes in a leaf */
 	ldr	x14, [x14, x9, lsl #3]
 	and	x9, x0, #0xff
 	add	x14, x14, x9, lsl #4
 	ldp	x15, x16, [x14]		/* word, birth */
 	and	x14, x15, #0xffffffffffff
-	cbz	x14, slow
-	check_birth x14, x16
+	cbz	x14, no_object
+	/* Is it the object that it was? As cap_object(): its frame holds objects as old as the
+	 * slot's birth (birth > ~unborn, which is a carry), and this one has it. */
+	adrp	x13, frame_dir
+	add	x13, x13, :lo12:frame_dir
+	lsr	x9, x14, #30
+	ldr	x13, [x13, x9, lsl #3]
+	ubfx	x9, x14, #12, #18
+	add	x13, x13, x9, lsl #5
+	ldr	x13, [x13, #FRAME_ENTRY_UNBORN]
+	ldr	x9, [x14, #OBJECT_BIRTH]
+	cmn	x16, x13
+	ccmp	x9, x16, #0, hs
+	b.ne	no_object
 	ldrh	w9, [x14, #OBJECT_TYPE]	/* a gate, and not dying */
 	cmp	w9, #TYPE_GATE
 	b.ne	slow
@@ -123,6 +117,19 @@ fast_call:
 	stp	x12, x16, [x11, #THREAD_PEER]
 	str	x15, [x11, #THREAD_DEADLINE]
 	b	fast_switch
+
+	/* The answer to a slot without an object needs nothing but the registers used so far. */
+no_object:
+	ldp	x16, x17, [sp, #FRAME_X(16)]
+	ldp	x14, x15, [sp, #FRAME_X(14)]
+	ldp	x12, x13, [sp, #FRAME_X(12)]
+	ldp	x10, x11, [sp, #FRAME_X(10)]
+	ldr	x9, [sp, #FRAME_X(9)]
+	mov	x0, #E_CAP
+	mov	x1, #0
+	eret
+	dsb	nsh
+	isb
 
 	/*
 	 * No help on the way (CPU_NOT_FAST), so the chain from the SC's home leads to this thread

@@ -140,7 +140,7 @@ static bool is_debug(unsigned sys)
 
 /*
  * GICv3's CPU interface is the hardware's virtual one, but for what would reach other CPUs, or
- * change the interface to another kind. Layout of the SGI registers: IHI 0069H 12.2.22.
+ * change the interface to another kind. Layout of the SGI registers: IHI 0069, ICC_SGI1R_EL1.
  */
 #define SRE_FIXED 0x7 /* system registers, no bypass; read-only */
 #define SGI_ALL_OTHERS (1ul << 40)
@@ -150,10 +150,10 @@ static bool is_debug(unsigned sys)
 
 static bool sgi_names(u64 value, u64 mpidr)
 {
-	u64 aff0 = mpidr & 0xff, others;
+	u64 aff0 = mpidr & 0xff, aff1 = mpidr >> 8 & 0xff, aff2 = mpidr >> 16 & 0xff;
+	u64 aff3 = mpidr >> 32 & 0xff;
 
-	others = (mpidr >> 32 & 0xff) << 48 | (mpidr >> 16 & 0xff) << 32 | (mpidr >> 8 & 0xff) << 16;
-	return (value & SGI_AFFINITY) == others && aff0 >> 4 == SGI_RANGE(value) &&
+	return (value & SGI_AFFINITY) == (aff3 << 48 | aff2 << 32 | aff1 << 16) && aff0 >> 4 == SGI_RANGE(value) &&
 	       value >> (aff0 & 0xf) & 1;
 }
 
@@ -270,7 +270,8 @@ static void sys_trap(struct thread *t, u64 esr)
 			f->x[rt] = value;
 	} else {
 		value = rt < 31 ? f->x[rt] : 0;
-		known = gic_write(t, sys_of(esr), value) || sys_write(t->machine, sys_of(esr), value);
+		known = gic_write(t, sys_of(esr), value) ||
+			sys_write(t->machine, sys_of(esr), value);
 	}
 	if (known) {
 		skip(f, esr);

@@ -120,7 +120,7 @@ void irqc_set_active(u32 intid, bool active)
 /* --- The CPU interface -------------------------------------------------------------------- */
 
 /* System registers are not ordered with memory: DSB, so that the device sees what its handler does
- * only after the interrupt is active (IHI 0069H 4.1.1). */
+ * only after the interrupt is active (IHI 0069, ICC_IAR1_EL1). */
 u32 irqc_ack_raw(void)
 {
 	u32 raw;

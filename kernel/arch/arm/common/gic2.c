@@ -66,8 +66,7 @@ void gic2_route(u32 intid, unsigned cpu)
 	char *targets = gic.dist + GICD_ITARGETSR + intid / 4 * 4;
 	unsigned byte = intid % 4 * 8;
 
-	io_write32(targets,
-		   (io_read32(targets) & ~(0xffu << byte)) | (u32)target_of[cpu] << byte);
+	io_write32(targets, (io_read32(targets) & ~(0xffu << byte)) | (u32)target_of[cpu] << byte);
 }
 
 void gic2_kick(u64 value)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GICv3 and later: distributor with affinity routing, redistributors, and the physical CPU interface
- * in system registers (Arm IHI 0069). All interrupts are in group 1, non-secure.
+ * GICv3 and later: distributor with affinity routing, redistributors, and the physical CPU
+ * interface in system registers (Arm IHI 0069). All interrupts are in group 1, non-secure.
  */
 #include "gic.h"
 #include <arch/boot.h>
@@ -24,7 +24,8 @@
 #define GICR_WAKER_SLEEP 0x2
 #define GICR_WAKER_ASLEEP 0x4
 
-#define SRE_ENABLED 0x7 /* SRE; no bypass of FIQ and IRQ. Without Enable: a guest's ICC_SRE_EL1 traps */
+/* SRE; no bypass of FIQ and IRQ. Without Enable: a guest's access to ICC_SRE_EL1 traps. */
+#define SRE_ENABLED 0x7
 #define ICC_CTLR_EOIMODE 0x2 /* EOIR drops the priority, DIR deactivates */
 #define ICC_CTLR_PRIBITS(ctlr) (((ctlr) >> 8 & 7) + 1)
 
@@ -108,7 +109,7 @@ static struct redistributor *redistributor_of(u64 mpidr)
 	panic("GICv3: CPU %lx has no redistributor", mpidr);
 }
 
-/* IHI 0069H 4.9.1: how many there are goes with the bits of priority. */
+/* How many there are goes with the bits of priority (IHI 0069, ICC_AP1R<n>_EL1). */
 static void clear_active_priorities(void)
 {
 	unsigned priority_bits = ICC_CTLR_PRIBITS(READ_SYSREG(icc_ctlr_el1));

@@ -156,24 +156,32 @@ void stage2_unmap(struct stage2 *s2, ipaddr_t ipa, u64 size, u64 *done)
 	stage2_invalidate(s2);
 }
 
-static void free_below(u64 entry, void (*release)(void *table, void *arg), void *arg)
+#define FREE_STEP 64 /* entries looked at in one step */
+
+/* The cursor counts the entries of all level-2 tables there could be, in order. */
+bool stage2_free_tables(struct stage2 *s2, u64 *cursor, void (*release)(void *table))
 {
-	u64 *l2 = entry_table(entry);
+	for (unsigned n = 0; n < FREE_STEP; n++) {
+		u64 i1 = *cursor / TABLE_ENTRIES, i2 = *cursor % TABLE_ENTRIES;
 
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-		if ((l2[i] & ENTRY_TYPE) == ENTRY_TABLE)
-			release(entry_table(l2[i]), arg);
+		if (i1 == TABLE_ENTRIES)
+			return true;
+		if ((s2->root[i1] & ENTRY_TYPE) != ENTRY_TABLE) {
+			*cursor = (i1 + 1) * TABLE_ENTRIES;
+			continue;
+		}
+
+		u64 *l2 = entry_table(s2->root[i1]);
+
+		if ((l2[i2] & ENTRY_TYPE) == ENTRY_TABLE) {
+			release(entry_table(l2[i2]));
+			n += 7; /* costs as much as looking at so many */
+		}
+		if (i2 == TABLE_ENTRIES - 1) {
+			s2->root[i1] = 0;
+			release(l2);
+		}
+		(*cursor)++;
 	}
-	release(l2, arg);
-}
-
-void stage2_free_tables(struct stage2 *s2, void (*release)(void *table, void *arg), void *arg)
-{
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-		u64 entry = s2->root[i];
-
-		s2->root[i] = 0;
-		if ((entry & ENTRY_TYPE) == ENTRY_TABLE)
-			free_below(entry, release, arg);
-	}
+	return false;
 }

@@ -122,7 +122,7 @@ static void save(struct vgic_cpu *vc)
 	}
 }
 
-/* Group 0 before group 1: IHI 0069H 12.4.2. */
+/* Each group from its own registers; IHI 0069, ICH_AP0R<n>_EL2, has how many there are. */
 static void restore(const struct vgic_cpu *vc)
 {
 	WRITE_SYSREG(ich_vmcr_el2, vc->vmcr | VMCR_FIQEN);

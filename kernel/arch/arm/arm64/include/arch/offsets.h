@@ -22,8 +22,8 @@
 /* struct object, struct cap, struct frame */
 #define OBJECT_BIRTH 0
 #define OBJECT_TYPE 8 /* and `dying` in the byte behind */
-#define FRAME_ENTRY_SIZE 40
-#define FRAME_ENTRY_BORN 8
+#define FRAME_ENTRY_SIZE 32
+#define FRAME_ENTRY_UNBORN 8
 
 /* struct thread */
 #define THREAD_REGS 32

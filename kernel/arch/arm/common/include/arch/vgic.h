@@ -33,7 +33,7 @@ struct virq {
 	u8 owner, next_owner; /* shared: vCPU that has it, and that gets it when it is inactive */
 	u8 lr;		      /* 1 + list register, 0: none */
 	u8 level;	      /* of the queue or list register it is in */
-	u8 sources;	      /* SGI: vCPUs whose request is not in the list register; GICv3: bit 0 */
+	u8 sources;	      /* SGI: vCPUs that ask, not in the list register; GICv3: bit 0 */
 	u8 source;	      /* and the one that is */
 	bool line, latch;     /* the device's level; an edge that no list register holds */
 	bool taken;	      /* the list register's pending state came from the latch */
