@@ -72,16 +72,24 @@ static int resolve_caps(const struct op_desc *op, struct invocation *in)
 	return 0;
 }
 
+/* Each word is read once. */
+static void copy_words(u64 *to, const u64 *from)
+{
+	u64 w[TAKT_REG_WORDS];
+
+	for (unsigned i = 0; i < TAKT_REG_WORDS; i++)
+		w[i] = from[i];
+	__asm__ volatile("" : : : "memory");
+	for (unsigned i = 0; i < TAKT_REG_WORDS; i++)
+		to[i] = w[i];
+}
+
 static int invoke_object(struct thread *t, struct object *o, u64 rights)
 {
 	u64 tag = *(volatile u64 *)&t->regs->x[1];
 	unsigned label = TAKT_TAG_LABEL(tag);
-	struct invocation in = {
-		.caller = t,
-		.tag = tag,
-		.window = t->regs->x[14],
-		.caps = TAKT_TAG_CAPS(tag),
-	};
+	struct takt_frame *r = t->regs;
+	struct invocation in; /* filled in below as far as the operation needs it */
 	const struct op_desc *op;
 	int err;
 
@@ -92,14 +100,20 @@ static int invoke_object(struct thread *t, struct object *o, u64 rights)
 		return TAKT_E_RIGHTS;
 	if (TAKT_TAG_WORDS(tag) < op->words)
 		return TAKT_E_MSG;
-	for (unsigned i = 0; i < TAKT_REG_WORDS; i++)
-		in.w[i] = *(volatile u64 *)&t->regs->x[2 + i];
-	err = resolve_caps(op, &in);
-	if (!err)
-		err = op->handler(o, rights, &in);
+	in.caller = t;
+	in.tag = tag;
+	in.window = r->x[14];
+	in.caps = TAKT_TAG_CAPS(tag);
+	copy_words(in.w, &r->x[2]);
+	if (in.caps | op->caps_least) {
+		err = resolve_caps(op, &in);
+		if (err)
+			return err;
+	}
+	err = op->handler(o, rights, &in);
 	/* The result, or how far a long operation has come. */
 	if (!err || err == E_RESTART)
-		memcpy(&t->regs->x[2], in.w, sizeof(in.w));
+		copy_words(&r->x[2], in.w);
 	return err;
 }
 

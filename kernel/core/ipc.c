@@ -464,7 +464,12 @@ void thread_wake(struct thread *t)
 void thread_signal(struct thread *t, u64 badges)
 {
 	t->pending |= badges;
-	if (t->state == THREAD_WAIT && t->sc[0]) {
+	if (likely(t->wait_word == WAIT_PLAINLY && t->sc[0] && !t->timer.queued &&
+		   list_empty(&t->parked))) { /* thread_wake, where nothing else is to do */
+		take_signals(t);
+		t->state = THREAD_RUN;
+		sc_activate(t->sc[0]);
+	} else if (t->state == THREAD_WAIT && t->sc[0]) {
 		take_signals(t);
 		thread_wake(t);
 	} else if (t->state == THREAD_IDLE) {

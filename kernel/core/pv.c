@@ -17,9 +17,7 @@ void pv_arrive(struct thread *t, unsigned virq)
 	if (t->state == THREAD_IDLE && pending & t->wait_mask) {
 		t->regs->x[0] = 0;
 		vcpu_wake(t);
-	} else if (this_cpu()->thread == t) {
-		this_cpu()->resched = true; /* look at it on the way out */
-	}
+	} /* else the way out of the kernel to the guest looks at it */
 }
 
 /* Delivers the most urgent open interrupt: the interrupted context becomes frame[depth]. */

@@ -17,13 +17,11 @@
 struct cpu cpus[MAX_CPUS];
 
 /* A remainder smaller than this is not worth a switch: it is merged into a later refill. 2 us. */
-static u64 min_budget(void)
-{
-	return platform.counter_hz / 500000;
-}
+static u64 min_budget;
 
 void sched_init_cpu(struct cpu *c)
 {
+	min_budget = platform.counter_hz / 500000;
 	c->id = (unsigned)(c - cpus);
 	c->prio = -1;
 	c->timer_at = TAKT_NEVER;
@@ -35,25 +33,52 @@ void sched_init_cpu(struct cpu *c)
 
 /* --- Ready queue ---------------------------------------------------------------------------- */
 
-static int ready_top(const struct cpu *c)
+static int queue_top(const struct cpu *c)
 {
 	return c->ready_levels ? 63 - __builtin_clzll(c->ready_levels) : -1;
 }
 
-static void ready_insert(struct cpu *c, struct sc *sc, bool at_head)
+static int ready_top(const struct cpu *c)
 {
-	sc->state = SC_READY;
+	return c->next ? (int)c->next->prio : queue_top(c);
+}
+
+static struct sc *ready_first(struct cpu *c, int prio)
+{
+	return c->next ? c->next : list_first(&c->ready[prio], struct sc, link);
+}
+
+static void enqueue(struct cpu *c, struct sc *sc, bool at_head)
+{
 	if (at_head)
 		list_add_head(&c->ready[sc->prio], &sc->link);
 	else
 		list_add_tail(&c->ready[sc->prio], &sc->link);
 	c->ready_levels |= 1ul << sc->prio;
+}
+
+/* What is more urgent than all others will most likely run at once: it does not go through the
+ * queue, but waits in c->next. */
+static void ready_insert(struct cpu *c, struct sc *sc, bool at_head)
+{
+	sc->state = SC_READY;
+	if ((int)sc->prio > ready_top(c)) {
+		if (unlikely(c->next))
+			enqueue(c, c->next, true);
+		c->next = sc;
+	} else {
+		enqueue(c, sc, at_head);
+	}
 	if ((int)sc->prio > c->prio)
 		c->resched = true;
 }
 
 static void ready_remove(struct cpu *c, struct sc *sc)
 {
+	if (c->next == sc) {
+		c->next = NULL;
+		return;
+	}
 	list_del(&sc->link);
 	if (list_empty(&c->ready[sc->prio]))
 		c->ready_levels &= ~(1ul << sc->prio);
@@ -110,9 +135,14 @@ static void sc_charge(struct sc *sc, u64 now)
 		struct sc_refill *h = refill_at(sc, 0);
 
 		h->amount -= MIN(used, h->amount);
-		if (h->amount < min_budget())
+		if (h->amount < min_budget)
 			h->amount = 0;
 		return;
+	}
+	if (likely(used < refill_at(sc, 0)->amount)) {
+		refill_at(sc, 0)->amount -= used;
+		refill_add(sc, back, used);
+		used = 0;
 	}
 	for (unsigned n = sc->count; used && n; n--) {
 		struct sc_refill *h = refill_at(sc, 0);
@@ -129,9 +159,9 @@ static void sc_charge(struct sc *sc, u64 now)
 	while (sc->count > 1) {
 		struct sc_refill *h = refill_at(sc, 0), *next = refill_at(sc, 1);
 
-		if (h->amount >= min_budget() && next->time > now)
+		if (h->amount >= min_budget && next->time > now)
 			break;
-		next->time = h->amount >= min_budget() ? h->time : next->time;
+		next->time = h->amount >= min_budget ? h->time : next->time;
 		next->amount += h->amount;
 		refill_pop(sc);
 	}
@@ -148,7 +178,7 @@ static void sc_queue(struct cpu *c, struct sc *sc, u64 now, bool at_head)
 			at_head = false;
 		}
 		ready_insert(c, sc, at_head);
-	} else if (h->time <= now && h->amount >= min_budget()) {
+	} else if (h->time <= now && h->amount >= min_budget) {
 		ready_insert(c, sc, at_head);
 	} else {
 		sc->state = SC_DEPLETED;
@@ -362,7 +392,7 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 
 static void program_timer(struct cpu *c)
 {
-	u64 at = MIN(timerq_next(&c->timers), c->chain_deadline);
+	u64 at = MIN(c->timer_first = timerq_next(&c->timers), c->chain_deadline);
 
 	if (c->sc)
 		at = MIN(at, c->sc->started + refill_at(c->sc, 0)->amount);
@@ -409,7 +439,7 @@ static struct thread *choose(struct cpu *c)
 		}
 		if (ready > current) {
 			u64 now = now_ticks();
-			struct sc *sc = list_first(&c->ready[ready], struct sc, link);
+			struct sc *sc = ready_first(c, ready);
 
 			if (c->sc)
 				sc_put(c, now, true);
@@ -434,11 +464,13 @@ static struct thread *choose(struct cpu *c)
 void sched_leave(void)
 {
 	struct cpu *c = this_cpu();
+	bool chosen = false;
 
 	for (;;) {
 		if (c->resched || inbox_top(&c->inbox) > c->prio) {
 			c->resched = false;
 			c->thread = choose(c);
+			chosen = true;
 		}
 		if (unlikely(c->thread->in_guest)) {
 			vcpu_before_guest(c->thread);
@@ -448,9 +480,10 @@ void sched_leave(void)
 		break;
 	}
 	context_load(c, c->thread);
-	if (c->thread->in_guest && c->thread->kind == TAKT_THREAD_MACHINE)
+	if (unlikely(c->thread->in_guest && c->thread->kind == TAKT_THREAD_MACHINE))
 		machine_before_guest(c->thread);
-	program_timer(c);
+	if (chosen || c->timer_first != timerq_next(&c->timers))
+		program_timer(c);
 }
 
 /* --- The timer ------------------------------------------------------------------------------ */

@@ -35,6 +35,16 @@ void *memset(void *dst, int c, size_t n)
 static void copy_up(char *d, const char *s, size_t n)
 {
 	if (((u64)d | (u64)s) % WORD == 0) {
+		for (; n >= 4 * WORD; n -= 4 * WORD, d += 4 * WORD, s += 4 * WORD) {
+			u64 a = ((const u64 *)s)[0], b = ((const u64 *)s)[1];
+			u64 e = ((const u64 *)s)[2], f = ((const u64 *)s)[3];
+
+			((u64 *)d)[0] = a;
+			((u64 *)d)[1] = b;
+			((u64 *)d)[2] = e;
+			((u64 *)d)[3] = f;
+			BARRIER();
+		}
 		for (; n >= WORD; n -= WORD, d += WORD, s += WORD) {
 			*(u64 *)d = *(const u64 *)s;
 			BARRIER();

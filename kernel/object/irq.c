@@ -10,7 +10,7 @@
 /* --- State ----------------------------------------------------------------------------------- */
 
 #define LINES 1020
-static struct weak line[LINES];
+static struct irq *line[LINES]; /* gone from here before they are destroyed */
 static struct spinlock line_lock;
 
 struct irq *irq_create(struct factory *f, u32 intid, bool edge)
@@ -23,6 +23,7 @@ struct irq *irq_create(struct factory *f, u32 intid, bool edge)
 	irq->edge = edge;
 	irq->timer.kind = TIMER_IRQ;
 	list_init(&irq->node.link);
+	list_init(&irq->bound);
 	object_born(&irq->object);
 	return irq;
 }
@@ -32,28 +33,21 @@ int intc_get_line(u32 intid, struct irq *irq)
 	int err = TAKT_E_EXISTS;
 
 	spin_lock(&line_lock);
-	if (!weak_get(line[intid])) {
-		line[intid] = weak_to(&irq->object);
+	if (!line[intid]) {
+		__atomic_store_n(&line[intid], irq, __ATOMIC_RELEASE);
 		err = 0;
 	}
 	spin_unlock(&line_lock);
 	return err;
 }
 
-static struct thread *target_thread(struct irq *irq)
-{
-	struct object *o = weak_get(irq->thread);
-
-	return o ? container_of(o, struct thread, object) : NULL;
-}
-
 /* --- Arrival --------------------------------------------------------------------------------- */
 
 void irq_deliver(struct irq *irq)
 {
-	struct thread *t = target_thread(irq);
+	struct thread *t = irq->thread;
 
-	if (!t || irq->target == IRQ_UNBOUND)
+	if (irq->target == IRQ_UNBOUND)
 		return;
 	if (irq->target == IRQ_THREAD)
 		thread_signal(t, irq->badge);
@@ -75,18 +69,17 @@ void irq_arrive(struct irq *irq)
 	}
 	/* At the priority of whom it is for, not of the sender: the message does no more there
 	 * than make that thread ready. */
-	t = target_thread(irq);
+	t = __atomic_load_n(&irq->thread, __ATOMIC_RELAXED);
 	if (t)
 		inbox_post(irq->cpu, &irq->node, INBOX_IRQ, t->sc[0] ? t->sc[0]->prio : 0);
 }
 
 void irq_hardware(u32 intid, u32 raw)
 {
-	struct object *o = intid < LINES ? weak_get(line[intid]) : NULL;
-	struct irq *irq = o ? container_of(o, struct irq, object) : NULL;
+	struct irq *irq = intid < LINES ? __atomic_load_n(&line[intid], __ATOMIC_ACQUIRE) : NULL;
 
 	irqc_drop(raw);
-	if (!irq || irq->target == IRQ_UNBOUND || !target_thread(irq)) {
+	if (unlikely(!irq || irq->target == IRQ_UNBOUND || irq->cpu != this_cpu()->id)) {
 		irqc_disable(intid);
 		irqc_deactivate(raw);
 		return;
@@ -105,10 +98,8 @@ static bool still_pending(struct irq *irq, struct thread *t)
 
 void irq_timer_fired(struct irq *irq, u64 now)
 {
-	struct thread *t = target_thread(irq);
+	struct thread *t = irq->thread;
 
-	if (!t)
-		return;
 	if (irq->period) {
 		u64 next = irq->timer.when + irq->period;
 
@@ -142,17 +133,17 @@ static struct irq *self_irq(struct object *self)
 
 static void unbind(struct irq *irq)
 {
-	struct thread *t = target_thread(irq);
+	struct thread *t = irq->thread;
 
 	if (irq->target == IRQ_UNBOUND)
 		return;
 	timerq_remove(&this_cpu()->timers, &irq->timer);
 	(void)!inbox_remove(irq->cpu, &irq->node);
-	if (irq->target == IRQ_VCPU && t && t->machine)
+	if (irq->target == IRQ_VCPU && t->machine)
 		(void)!virq_bind(t, irq->virq, IRQ_SOFT);
-	if (t)
-		t->irqs--;
+	list_del(&irq->bound);
 	irq->target = IRQ_UNBOUND;
+	__atomic_store_n(&irq->thread, NULL, __ATOMIC_RELAXED);
 	if (irq->intid == IRQ_SOFT)
 		return;
 	irqc_disable(irq->intid);
@@ -188,10 +179,10 @@ static int attach(struct irq *irq, struct thread *t, enum irq_target target)
 
 	spin_lock(&line_lock);
 	if (irq->target == IRQ_UNBOUND) {
-		irq->thread = weak_to(&t->object);
+		irq->thread = t;
 		irq->cpu = t->cpu;
 		irq->target = (u8)target;
-		t->irqs++;
+		list_add_tail(&t->irqs, &irq->bound);
 		err = 0;
 	}
 	spin_unlock(&line_lock);
@@ -304,9 +295,19 @@ int irq_op_timer(struct object *self, u64 rights, struct invocation *in)
 
 /* --- Destroy --------------------------------------------------------------------------------- */
 
+void irq_unbind_all(struct thread *t)
+{
+	while (!list_empty(&t->irqs))
+		unbind(list_first(&t->irqs, struct irq, bound));
+}
+
 int irq_teardown(struct irq *irq)
 {
 	ON_ITS_CPU(irq);
 	unbind(irq);
+	spin_lock(&line_lock);
+	if (irq->intid != IRQ_SOFT && line[irq->intid] == irq)
+		__atomic_store_n(&line[irq->intid], NULL, __ATOMIC_RELEASE);
+	spin_unlock(&line_lock);
 	return 0;
 }

@@ -22,7 +22,8 @@ struct irq {
 	u8 virq_shift;
 	bool held; /* hardware: from arrival to ack; the line is active */
 	u32 virq;  /* of a vCPU */
-	struct weak thread;
+	struct thread *thread; /* bound: the target, which unbinds it when it goes */
+	struct list bound;     /* in the thread's list of irqs */
 	u64 badge;
 	struct weak event_sc;
 	struct inbox_node node;
@@ -35,6 +36,9 @@ struct irq *irq_create(struct factory *f, u32 intid, bool edge) MUST_CHECK;
 
 /* One step of its end, on its target's CPU. */
 int irq_teardown(struct irq *irq) MUST_CHECK;
+
+/* The thread goes: nothing is delivered to it any more. On its CPU. */
+void irq_unbind_all(struct thread *t);
 
 /* It arrived; any CPU. */
 void irq_arrive(struct irq *irq);

@@ -205,7 +205,7 @@ int scheduler_op_run(struct object *self, u64 rights, struct invocation *in)
 	for (unsigned i = 0; i < THREAD_SCS; i++)
 		if (t->sc[i])
 			return TAKT_E_STATE;
-	if (t->irqs || (t->machine && t->cpu != CPU_UNPLACED)) /* what is bound to it stays with its CPU */
+	if (!list_empty(&t->irqs) || (t->machine && t->cpu != CPU_UNPLACED)) /* what is bound to it stays with its CPU */
 		return TAKT_E_STATE;
 	if (t->cpu != CPU_UNPLACED) {
 		gate_unbind_all(t);

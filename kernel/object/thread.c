@@ -6,6 +6,7 @@
 #include <core/ipc.h>
 #include <core/sched.h>
 #include <object/gate.h>
+#include <object/irq.h>
 #include <object/sc.h>
 #include <object/task.h>
 #include <object/thread.h>
@@ -31,6 +32,7 @@ struct thread *thread_create(struct factory *f, const u64 name[2])
 	list_init(&t->want_link);
 	list_init(&t->parked);
 	list_init(&t->gates);
+	list_init(&t->irqs);
 	list_init(&t->task_link);
 	list_init(&t->guest_link);
 	list_init(&t->node.link);
@@ -455,6 +457,7 @@ int thread_teardown(struct thread *t, struct invocation *in)
 				sc_release(t->sc[i]);
 		unpark_all(t);
 		gate_unbind_all(t);
+		irq_unbind_all(t);
 		context_evict(t);
 		timerq_remove(&this_cpu()->timers, &t->timer);
 	}

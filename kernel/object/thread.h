@@ -77,7 +77,7 @@ struct thread {
 	u64 badge; /* of the gate through which it calls */
 	bool may_transfer;  /* and whether that lets capabilities through */
 	struct list gates;  /* struct gate.bound: whose target it is */
-	u32 irqs;	    /* bound to it: they hold it to its CPU */
+	struct list irqs;   /* struct irq.bound: they hold it to its CPU */
 	struct list want_link;	/* in somebody's wanters */
 	struct list parked;	/* SCs whose chain's tip is this thread, blocked */
 	/* An invocation on another CPU (THREAD_BLOCKED). */

@@ -116,10 +116,16 @@ static struct fpstate *fp_of(struct thread *t)
 
 void context_load(struct cpu *c, struct thread *t)
 {
+	/* A paravirtual guest is in the thread's own task, and native. */
 	bool guest = t->in_guest && t->machine;
-	struct stage2 *space = t->in_guest ? &t->guest_task->space : &t->task->space;
+	struct stage2 *space = guest ? &t->guest_task->space : &t->task->space;
 
 	c->frame = t->regs;
+	if (likely(c->loaded && !guest && !c->loaded_guest)) {
+		if (c->loaded != t)
+			switch_native(c, t);
+		return;
+	}
 	c->spsr_keep = guest ? SPSR_GUEST : SPSR_NATIVE;
 	if (c->loaded == t && c->loaded_guest == guest && c->loaded_space == space)
 		return;

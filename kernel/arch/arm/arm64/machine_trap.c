@@ -153,8 +153,8 @@ static bool sgi_names(u64 value, u64 mpidr)
 	u64 aff0 = mpidr & 0xff, aff1 = mpidr >> 8 & 0xff, aff2 = mpidr >> 16 & 0xff;
 	u64 aff3 = mpidr >> 32 & 0xff;
 
-	return (value & SGI_AFFINITY) == (aff3 << 48 | aff2 << 32 | aff1 << 16) && aff0 >> 4 == SGI_RANGE(value) &&
-	       value >> (aff0 & 0xf) & 1;
+	return (value & SGI_AFFINITY) == (aff3 << 48 | aff2 << 32 | aff1 << 16) &&
+	       SGI_RANGE(value) == aff0 >> 4 && value >> (aff0 & 0xf) & 1;
 }
 
 /* The monitor presents a distributor with one security state. So each of the registers is for one
