@@ -13,6 +13,7 @@
 struct sc;
 struct thread;
 struct stage2;
+struct trace;
 
 /*
  * The first part is known to assembly by the offsets in <arch/offsets.h>, and what the path of a
@@ -28,9 +29,10 @@ struct cpu {
 		u32 not_fast; /* any of them set: no fast path */
 		struct {
 			bool resched; /* something changed: decide again before leaving the kernel */
-			bool helping; /* from sc's home to the tip there is a call not yet taken */
+			bool tangled; /* a call from sc's home to the tip is not yet taken, or has
+					 a deadline */
 			bool loaded_guest; /* EL1/EL0 of a machine is loaded, not native EL0 */
-			bool deadlines;	   /* a call in the chain has one */
+			bool tracing;	   /* see trace.h */
 		};
 	};
 	unsigned id;
@@ -52,6 +54,7 @@ struct cpu {
 	u64 ready_levels; /* bit n: ready[n] is not empty */
 	struct list ready[PRIORITIES];
 	struct timerq timers;
+	struct trace *trace; /* ring of events; null: none */
 	struct inbox inbox;
 } ALIGNED(64);
 

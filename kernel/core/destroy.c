@@ -6,6 +6,7 @@
 #include <arch/inline.h>
 #include <core/invoke.h>
 #include <core/quiesce.h>
+#include <core/trace.h>
 #include <object/factory.h>
 #include <object/gate.h>
 #include <object/irq.h>
@@ -103,6 +104,8 @@ static int teardown(struct object *o, struct invocation *in)
 		return memory_teardown(container_of(o, struct memory, object));
 	case TAKT_FACTORY:
 		return factory_teardown(container_of(o, struct factory, object));
+	case OBJECT_TRACE:
+		return trace_teardown(container_of(o, struct trace, object));
 	default:
 		return 0;
 	}

@@ -5,6 +5,7 @@
 #include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/quiesce.h>
+#include <core/trace.h>
 #include <object/irq.h>
 #include <object/thread.h>
 
@@ -45,8 +46,11 @@ void inbox_post(unsigned cpu, struct inbox_node *node, enum inbox_kind kind, uns
 	 * and then look at its priority. With a full barrier between on both sides, one sees the
 	 * other. */
 	dmb_ish();
-	if ((int)prio > __atomic_load_n(&to->prio, __ATOMIC_RELAXED))
+	bool kick = (int)prio > __atomic_load_n(&to->prio, __ATOMIC_RELAXED);
+
+	if (kick)
 		irqc_kick(cpu);
+	TRACE(this_cpu(), POST, cpu, kind, prio, kick);
 }
 
 void inbox_hurry(unsigned cpu, struct inbox_node *node, unsigned prio)
@@ -103,6 +107,7 @@ void inbox_work(struct inbox *in)
 
 	if (!node)
 		return;
+	TRACE(this_cpu(), INBOX, 0, node->kind, node->prio);
 	switch ((enum inbox_kind)node->kind) {
 	case INBOX_INVOKE:
 		invoke_here(container_of(node, struct thread, node));

@@ -7,6 +7,7 @@
 #include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/sched.h>
+#include <core/trace.h>
 #include <object/gate.h>
 
 #define TAKT_ANY 0xff
@@ -75,13 +76,15 @@ static int resolve_caps(const struct op_desc *op, struct invocation *in)
 /* Each word is read once. */
 static void copy_words(u64 *to, const u64 *from)
 {
-	u64 w[TAKT_REG_WORDS];
+	u64 a = from[0], b = from[1], c = from[2], d = from[3], e = from[4], f = from[5];
 
-	for (unsigned i = 0; i < TAKT_REG_WORDS; i++)
-		w[i] = from[i];
 	__asm__ volatile("" : : : "memory");
-	for (unsigned i = 0; i < TAKT_REG_WORDS; i++)
-		to[i] = w[i];
+	to[0] = a;
+	to[1] = b;
+	to[2] = c;
+	to[3] = d;
+	to[4] = e;
+	to[5] = f;
 }
 
 static int invoke_object(struct thread *t, struct object *o, u64 rights)
@@ -143,6 +146,9 @@ static void invoke(struct thread *t)
 	struct object *o = cap_object(cap);
 	u64 rights = cap_rights(cap);
 
+	TRACE(this_cpu(), INVOKE, (o ? o->type : TAKT_NONE) << 16 | TAKT_TAG_LABEL(t->regs->x[1]),
+	      t->object.birth, o ? o->birth : 0, t->regs->x[2], t->regs->x[3], t->regs->x[4],
+	      t->regs->x[5]);
 	if (!o || o->dying) {
 		finish(t, TAKT_E_CAP);
 	} else if (o->type == TAKT_GATE) {

@@ -11,6 +11,7 @@
 #include <core/ipc.h>
 #include <core/quiesce.h>
 #include <core/sched.h>
+#include <core/trace.h>
 #include <object/sc.h>
 #include <object/task.h>
 
@@ -346,6 +347,8 @@ static void reply(struct thread *self)
 
 	if (!caller)
 		return;
+	TRACE(this_cpu(), REPLY, TAKT_TAG_LABEL(self->regs->x[1]), self->object.birth,
+	      caller->object.birth);
 	self->caller = NULL;
 	self->depth = 0;
 	caller->peer = NULL;
@@ -483,6 +486,7 @@ void ipc_fault(struct thread *t, u64 syndrome, u64 address)
 {
 	struct object *gate = weak_get(t->fault_gate);
 
+	TRACE(this_cpu(), FAULT, 0, t->object.birth, syndrome, address, t->regs->pc);
 	t->fault_syndrome = syndrome;
 	t->fault_address = address;
 	if (gate) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/object.h>
 #include <core/quiesce.h>
+#include <core/trace.h>
 #include <object/factory.h>
 #include <object/task.h>
 #include <object/thread.h>
@@ -57,6 +58,9 @@ static bool reclaim_one(struct factory *f, struct object *o)
 		break;
 	case TAKT_FACTORY:
 		factory_reclaim(container_of(o, struct factory, object));
+		break;
+	case OBJECT_TRACE:
+		trace_reclaim(container_of(o, struct trace, object));
 		break;
 	default:
 		kmem_free(o);

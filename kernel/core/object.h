@@ -19,6 +19,7 @@ struct object {
 
 /* In the memory of factories, but never named by a capability: mapping records. */
 #define OBJECT_INTERNAL 0xff
+#define OBJECT_TRACE 0xfe /* a ring of event traces */
 
 /* A slot of a capability table. The rights share the word with the address, so that a read torn
  * between word and birth can only fail. */

@@ -10,6 +10,7 @@
 #include <core/inbox.h>
 #include <core/ipc.h>
 #include <core/sched.h>
+#include <core/trace.h>
 #include <object/irq.h>
 
 #define WALK_HOPS 16
@@ -139,7 +140,7 @@ static void sc_charge(struct sc *sc, u64 now)
 			h->amount = 0;
 		return;
 	}
-	if (likely(used < refill_at(sc, 0)->amount)) {
+	if (likely(used && used < refill_at(sc, 0)->amount)) {
 		refill_at(sc, 0)->amount -= used;
 		refill_add(sc, back, used);
 		used = 0;
@@ -182,6 +183,7 @@ static void sc_queue(struct cpu *c, struct sc *sc, u64 now, bool at_head)
 		ready_insert(c, sc, at_head);
 	} else {
 		sc->state = SC_DEPLETED;
+		TRACE(c, DEPLETED, sc->prio, sc->object.birth, sc->home->object.birth, h->time);
 		timerq_insert(&c->timers, &sc->timer, h->time);
 	}
 }
@@ -208,8 +210,12 @@ static void sc_put(struct cpu *c, u64 now, bool at_head)
 
 void sc_activate(struct sc *sc)
 {
-	if (sc->state == SC_DORMANT)
-		sc_queue(&cpus[sc->cpu], sc, now_ticks(), false);
+	struct cpu *c = &cpus[sc->cpu];
+
+	if (sc->state != SC_DORMANT)
+		return;
+	TRACE(c, ACTIVATED, sc->prio, sc->object.birth, sc->home->object.birth);
+	sc_queue(c, sc, now_ticks(), false);
 }
 
 void sc_deactivate(struct sc *sc)
@@ -339,8 +345,7 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 		switch ((enum thread_state)t->state) {
 		case THREAD_RUN:
 			c->chain_deadline = deadline;
-			c->deadlines = deadline != TAKT_NEVER;
-			c->helping = want != NULL;
+			c->tangled = want || deadline != TAKT_NEVER;
 			return t;
 		case THREAD_OPEN:
 		case THREAD_WANT:
@@ -417,6 +422,8 @@ static void idle(struct cpu *c)
 	u64 since = now_ticks();
 
 	c->thread = NULL;
+	if (unlikely(c->tracing))
+		trace_switch(c);
 	c->chain_deadline = TAKT_NEVER;
 	if (!publish(c, -1))
 		return;
@@ -435,6 +442,8 @@ static struct thread *choose(struct cpu *c)
 
 		if (in >= 0 && in >= ready && in >= current) {
 			inbox_work(&c->inbox);
+			if (irq_waiting()) /* preemption point between two pieces of work */
+				irq_poll();
 			continue;
 		}
 		if (ready > current) {
@@ -456,8 +465,10 @@ static struct thread *choose(struct cpu *c)
 		struct thread *t = walk(c, c->sc);
 
 		/* A call that ended on the way may have made somebody more urgent ready. */
-		if (t && ready_top(c) <= (int)c->sc->prio && publish(c, c->sc->prio))
+		if (t && ready_top(c) <= (int)c->sc->prio && publish(c, c->sc->prio)) {
+			c->resched = false; /* all that asked for it is decided */
 			return t;
+		}
 	}
 }
 
@@ -479,6 +490,8 @@ void sched_leave(void)
 		}
 		break;
 	}
+	if (unlikely(c->tracing))
+		trace_switch(c);
 	context_load(c, c->thread);
 	if (unlikely(c->thread->in_guest && c->thread->kind == TAKT_THREAD_MACHINE))
 		machine_before_guest(c->thread);
@@ -490,6 +503,8 @@ void sched_leave(void)
 
 static void sc_refill_due(struct cpu *c, struct sc *sc, u64 now)
 {
+	TRACE(c, REPLENISHED, sc->prio, sc->object.birth, sc->home->object.birth,
+	      refill_at(sc, 0)->amount);
 	sc_queue(c, sc, now, false);
 }
 

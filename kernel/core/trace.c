@@ -100,13 +100,8 @@ static int finish(struct trace *r, struct task *t)
 	h->cpu = r->cpu;
 	h->capacity = r->pages * TRACE_SLOTS - 1;
 	h->counter_hz = platform.counter_hz;
-	r->made++; /* beyond `pages`: complete */
+	r->complete = true;
 	return 0;
-}
-
-static bool complete(const struct trace *r)
-{
-	return r->made > r->pages;
 }
 
 int trace_map(struct factory *f, struct task *t, u64 va, u64 pages)
@@ -117,7 +112,7 @@ int trace_map(struct factory *f, struct task *t, u64 va, u64 pages)
 		return E_RESTART;
 	if (!r)
 		return begin(f, t, va, pages);
-	if (complete(r) || kmem_owner(r) != f || weak_get(r->task) != &t->object || r->va != va ||
+	if (r->complete || kmem_owner(r) != f || weak_get(r->task) != &t->object || r->va != va ||
 	    r->pages != pages)
 		return TAKT_E_EXISTS;
 	if (r->made == r->pages)
@@ -134,7 +129,7 @@ int trace_control(u64 mask)
 	struct cpu *c = this_cpu();
 	struct trace *r = c->trace;
 
-	if (!r || !complete(r))
+	if (!r || !r->complete)
 		return TAKT_E_STATE;
 	r->mask = mask;
 	header(r)->mask = mask;
@@ -148,7 +143,7 @@ int trace_control(u64 mask)
 int trace_teardown(struct trace *r)
 {
 	struct cpu *c = this_cpu();
-	struct object *o = weak_get(r->task);
+	struct object *o = r->complete ? weak_get(r->task) : NULL;
 
 	if (r->cpu != c->id)
 		return E_REMOTE(r->cpu);

@@ -17,7 +17,8 @@
 struct trace {
 	struct object object;
 	u8 cpu;
-	u32 made, pages;	  /* pages so far; complete when equal */
+	bool complete;		  /* all pages are there, and mapped */
+	u32 made, pages;	  /* pages so far, and wanted */
 	struct weak task;	  /* where it is mapped, at va */
 	u64 va;
 	u64 slot;		  /* of the next record; 0 is the header */

@@ -4,6 +4,7 @@
 #include <core/context.h>
 #include <core/cpu.h>
 #include <core/sched.h>
+#include <core/trace.h>
 #include <object/sc.h>
 
 static void refuse(struct thread *t, int error)
@@ -52,6 +53,7 @@ void vcpu_exit(struct thread *t, unsigned reason, u64 esr, u64 far)
 {
 	u64 entry, sp;
 
+	TRACE(this_cpu(), EXIT, reason, t->object.birth, esr, far, t->regs->pc);
 	if (t->kind == TAKT_THREAD_PV) {
 		struct takt_pv_page *p = t->pv;
 

@@ -287,31 +287,62 @@ int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 
 	return err;
 }
 
-/* Kernel frames (UTCB, state pages) are mapped without an extent behind them. */
-int task_map_frame(struct task *t, u64 va, void *frame)
+int task_check_va(u64 va, u64 size)
 {
-	struct mapping *m;
-	int err = check_range(va, 0, PAGE_SIZE, PAGE_SIZE);
+	return check_range(va, 0, size, size);
+}
+
+/* With t's lock, so that nobody finds the record before it is whole. */
+static int map_each(struct task *t, struct mapping *m, void *const *frame)
+{
+	int err = mapping_enlist(t, m);
 
 	if (err)
 		return err;
-	m = mapping_new(t, va, PAGE_SIZE, TAKT_MAP_READ | TAKT_MAP_WRITE);
-	if (!m)
-		return TAKT_E_NOMEM;
-	spin_lock(&t->lock);
-	err = mapping_enlist(t, m);
-	spin_unlock(&t->lock);
-	if (err) {
-		kmem_free(m);
-		return err;
+	while (m->done < m->size && !err) {
+		u64 done = 0;
+
+		err = stage2_map(&t->space, IPADDR(m->va + m->done),
+				 PADDR(kpa(frame[m->done / PAGE_SIZE]).v), PAGE_SIZE, m->flags,
+				 table_alloc, kmem_owner(t), &done);
+		m->done += done;
 	}
-	err = mapping_grow(m, kpa(frame).v);
-	if (err)
-		(void)!mapping_shrink(m);
+	if (!err) {
+		m->state = MAPPING_WHOLE;
+		return 0;
+	}
+	for (u64 undone = 0; undone < m->done;)
+		stage2_unmap(&t->space, IPADDR(m->va), m->done, &undone);
+	list_del(&m->in_task);
+	t->mapping_count--;
 	return err;
 }
 
-void task_unmap_frame(struct task *t, u64 va)
+/* Kernel frames (UTCB, state pages, traces) are mapped without an extent behind them. */
+int task_map_frames(struct task *t, u64 va, void *const *frame, unsigned n, u64 access)
+{
+	struct mapping *m;
+	int err = task_check_va(va, n * PAGE_SIZE);
+
+	if (err)
+		return err;
+	m = mapping_new(t, va, n * PAGE_SIZE, access);
+	if (!m)
+		return TAKT_E_NOMEM;
+	spin_lock(&t->lock);
+	err = map_each(t, m, frame);
+	spin_unlock(&t->lock);
+	if (err)
+		kmem_free(m);
+	return err;
+}
+
+int task_map_frame(struct task *t, u64 va, void *frame)
+{
+	return task_map_frames(t, va, &frame, 1, TAKT_MAP_READ | TAKT_MAP_WRITE);
+}
+
+int task_unmap_frames(struct task *t, u64 va)
 {
 	struct mapping *found = NULL;
 
@@ -323,8 +354,12 @@ void task_unmap_frame(struct task *t, u64 va)
 			found = m;
 	}
 	spin_unlock(&t->lock);
-	if (found)
-		(void)!mapping_shrink(found); /* one page: one step */
+	return found ? mapping_shrink(found) : 0;
+}
+
+void task_unmap_frame(struct task *t, u64 va)
+{
+	(void)!task_unmap_frames(t, va); /* one page: one step */
 }
 
 int task_op_map(struct object *self, u64 rights, struct invocation *in)

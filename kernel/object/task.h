@@ -56,6 +56,10 @@ int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 
 /* Maps a kernel frame of a UTCB or state page; and the reverse. */
 int task_map_frame(struct task *t, u64 va, void *frame) MUST_CHECK;
 void task_unmap_frame(struct task *t, u64 va);
+/* Several that need not lie together; not more than a step's worth. access as TAKT_MAP_*. */
+int task_check_va(u64 va, u64 size) MUST_CHECK;
+int task_map_frames(struct task *t, u64 va, void *const *frame, unsigned n, u64 access) MUST_CHECK;
+int task_unmap_frames(struct task *t, u64 va) MUST_CHECK; /* E_RESTART: not all yet */
 
 /* One step of its end: part of a mapping goes. 0 when all is done. */
 int task_teardown(struct task *t) MUST_CHECK;

@@ -85,13 +85,20 @@ static int top(u64 levels)
 	return levels ? 63 - __builtin_clzll(levels) : -1;
 }
 
+static int ready_top(const struct cpu *c)
+{
+	return c->next ? c->next->prio : top(c->ready_levels);
+}
+
 static void check_running(const struct cpu *c)
 {
 	const struct thread *t;
 
+	if (c->next)
+		HOLDS(c->next->state == SC_READY && c->next->prio > top(c->ready_levels));
 	if (fake_mode(c->id) == FAKE_IDLE) {
 		HOLDS(!c->sc && c->prio == -1);
-		HOLDS(fake_interrupted(c->id) || (!c->ready_levels && !c->inbox.levels),
+		HOLDS(fake_interrupted(c->id) || (ready_top(c) < 0 && !c->inbox.levels),
 		      "CPU %u is idle with something to do", c->id);
 		return;
 	}
@@ -99,8 +106,8 @@ static void check_running(const struct cpu *c)
 		return;
 	HOLDS(c->sc && c->thread && c->sc->state == SC_RUNNING, "CPU %u", c->id);
 	HOLDS(c->prio == c->sc->prio);
-	HOLDS(top(c->ready_levels) <= c->prio, "CPU %u runs %d while %d is ready", c->id, c->prio,
-	      top(c->ready_levels));
+	HOLDS(ready_top(c) <= c->prio, "CPU %u runs %d while %d is ready", c->id, c->prio,
+	      ready_top(c));
 	HOLDS(fake_interrupted(c->id) || top(c->inbox.levels) <= c->prio,
 	      "urgent work for CPU %u, and nobody said so", c->id);
 	t = c->sc->home;
@@ -125,8 +132,9 @@ static void check_sc(const struct sc *sc)
 	HOLDS(sc->timer.queued == (sc->state == SC_DEPLETED), "state %u", sc->state);
 	if (sc->timer.queued)
 		HOLDS(heap_root(&sc->timer) == c->timers.root);
-	HOLDS(list_has(&c->ready[sc->prio], &sc->link) == (sc->state == SC_READY));
-	if (sc->state != SC_READY && sc->state != SC_PARKED)
+	HOLDS((c->next == sc || list_has(&c->ready[sc->prio], &sc->link)) ==
+	      (sc->state == SC_READY));
+	if (c->next == sc || (sc->state != SC_READY && sc->state != SC_PARKED))
 		HOLDS(list_empty(&sc->link));
 	HOLDS(sc->count >= 1 && sc->count <= SC_REFILLS && sc->head < SC_REFILLS);
 	for (unsigned i = 0; i < sc->count; i++) {
@@ -134,6 +142,7 @@ static void check_sc(const struct sc *sc)
 		const struct sc_refill *n = &sc->refill[(sc->head + i + 1) % SC_REFILLS];
 
 		sum += r->amount;
+		HOLDS(r->amount || sc->count == 1, "a refill of nothing");
 		/* The first one may have been put off, for a debt. */
 		HOLDS(!i || i + 1u == sc->count || r->time <= n->time, "refills out of order");
 	}
@@ -338,6 +347,7 @@ static void check_object(struct object *o)
 	case TAKT_GATE:
 	case TAKT_INTC:
 	case TAKT_LOG:
+	case OBJECT_TRACE:
 		break;
 	default:
 		HOLDS(false, "an object of type %u", o->type);

@@ -451,5 +451,23 @@ static inline TAKT_MUST_CHECK int takt_log_shutdown(takt_slot log, unsigned rese
 	return takt_call(log, &m);
 }
 
+/* The ring (struct takt_trace_ring, takt/trace.h) is at va of the task then. */
+static inline TAKT_MUST_CHECK int takt_trace_map(takt_slot log, takt_slot factory, takt_slot task,
+						 unsigned cpu, uint64_t va, uint64_t pages)
+{
+	struct takt_msg m = {TAKT_OP(LOG_TRACE_MAP, 3, 2), .w = {cpu, va, pages},
+			     .cap = {factory, task}};
+
+	return takt_call(log, &m);
+}
+
+/* mask: TAKT_TRACE_MASK(...) of the kinds to be recorded, 0 for none. */
+static inline TAKT_MUST_CHECK int takt_trace_control(takt_slot log, unsigned cpu, uint64_t mask)
+{
+	struct takt_msg m = {TAKT_OP(LOG_TRACE_CONTROL, 2, 0), .w = {cpu, mask}};
+
+	return takt_call(log, &m);
+}
+
 #undef TAKT_OP
 #endif

@@ -9,6 +9,7 @@
 #include <core/ipc.h>
 #include <core/log.h>
 #include <core/sched.h>
+#include <core/trace.h>
 #include <object/irq.h>
 
 #define KICK_INTID 0
@@ -68,6 +69,8 @@ void irq_poll(void)
 	u32 raw = irqc_ack_raw();
 	u32 intid = irqc_intid(raw);
 
+	if (intid < 1020)
+		TRACE(c, INTERRUPT, intid, 0);
 	if (intid == platform.hyp_timer_intid) {
 		irqc_drop(raw);
 		irqc_deactivate(raw);
