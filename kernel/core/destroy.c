@@ -22,7 +22,7 @@ static struct spinlock lock;
 /* The caller waits for the round, and then does its invocation again. */
 static int wait_and_repeat(struct invocation *in, u64 round)
 {
-	in->caller->regs->pc -= 4;
+	in->caller->repeat = true;
 	quiesce_block(in->caller, round);
 	return E_BLOCKED;
 }

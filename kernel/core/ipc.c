@@ -65,7 +65,8 @@ void remote_return(struct thread *t)
 static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
 {
 	u64 window = *(volatile u64 *)&to->regs->x[14];
-	struct cap cap[TAKT_MAX_CAPS];
+	struct object *object[TAKT_MAX_CAPS]; /* cannot be freed before this stay in the kernel ends */
+	u64 rights[TAKT_MAX_CAPS];
 
 	if (caps > TAKT_MAX_CAPS)
 		return TAKT_E_MSG;
@@ -76,7 +77,11 @@ static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
 		struct cap *slot = task_slot(from->task, n);
 		struct cap *dst = task_slot(to->task, window + i);
 
-		if (!slot || !cap_object(cap[i] = *slot))
+		struct cap cap = slot ? *slot : (struct cap){0, 0};
+
+		object[i] = cap_object(cap);
+		rights[i] = cap_rights(cap);
+		if (!object[i])
 			return TAKT_E_CAP;
 		if (!dst)
 			return TAKT_E_RANGE;
@@ -84,8 +89,7 @@ static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
 			return TAKT_E_EXISTS;
 	}
 	for (unsigned i = 0; i < caps; i++) {
-		int err = task_cap_insert(to->task, window + i, cap_object(cap[i]),
-					  cap_rights(cap[i]));
+		int err = task_cap_insert(to->task, window + i, object[i], rights[i]);
 
 		if (err)
 			return err;
@@ -430,7 +434,7 @@ static void cancel_over(struct thread *t)
 		return;
 	t->stopper = NULL;
 	s->waits_stop = NULL;
-	s->regs->pc -= 4;
+	s->repeat = true;
 	remote_return(s);
 }
 
@@ -440,6 +444,10 @@ void thread_wake(struct thread *t)
 
 	timerq_remove(&c->timers, &t->timer);
 	t->state = THREAD_RUN;
+	if (t->repeat) {
+		t->repeat = false;
+		t->regs->pc -= 4; /* the SVC */
+	}
 	if (t->faulted) { /* a fault message to another CPU was answered, or failed */
 		t->faulted = false;
 		if (t->fault_verdict == FAULT_UNHANDLED)
@@ -451,13 +459,7 @@ void thread_wake(struct thread *t)
 		t->stopping = false;
 		stop_here(t);
 	}
-	while (!list_empty(&t->parked)) {
-		struct sc *sc = list_first(&t->parked, struct sc, link);
-
-		list_del(&sc->link);
-		sc->state = SC_DORMANT;
-		sc_activate(sc);
-	}
+	sc_unpark_all(t);
 	if (t->sc[0] && !(t->caller && !t->remote_caller))
 		sc_activate(t->sc[0]);
 	if (!t->cancelling)
@@ -521,6 +523,7 @@ void ipc_detach(struct thread *t)
 	if (t->state == THREAD_OPEN)
 		ipc_abort(t, TAKT_E_GONE);
 	drop_wanters(t);
+	sc_unpark_all(t);
 	timerq_remove(&c->timers, &t->timer);
 	t->faulted = false;
 	c->resched = true;
@@ -533,7 +536,8 @@ static bool give_up(struct thread *t)
 {
 	struct thread *s = t->peer;
 
-	if (inbox_remove(this_cpu()->id, &t->node)) {
+	/* At home the node brings a result: it is not thrown away. */
+	if (!local(t) && inbox_remove(this_cpu()->id, &t->node)) {
 		return true;
 	} else if (t->waits_stop) {
 		t->waits_stop->stopper = NULL;
@@ -598,6 +602,7 @@ static void cancel_blocked(struct thread *t, int error)
 	unsigned at = __atomic_load_n(&t->request_cpu, __ATOMIC_RELAXED);
 
 	if (quiesce_cancel(t) || (at == t->cpu && give_up(t))) {
+		t->repeat = false;
 		result(t, error);
 		thread_wake(t);
 	} else if (!t->cancelling && at != t->cpu) {

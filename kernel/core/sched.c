@@ -236,6 +236,7 @@ void sc_deactivate(struct sc *sc)
 		break;
 	case SC_PARKED:
 		list_del(&sc->link);
+		timerq_remove(&c->timers, &sc->timer);
 		break;
 	case SC_UNBOUND:
 	case SC_DORMANT:
@@ -306,11 +307,26 @@ void sched_yield(void)
 
 /* --- The walk ------------------------------------------------------------------------------- */
 
-static void park(struct sc *sc, struct thread *t)
+/* `deadline`: the earliest of the calls on the way to t; its timer lets the SC look again. */
+static void park(struct sc *sc, struct thread *t, u64 deadline)
 {
 	sc_deactivate(sc);
 	sc->state = SC_PARKED;
 	list_add_tail(&t->parked, &sc->link);
+	if (deadline != TAKT_NEVER)
+		timerq_insert(&cpus[sc->cpu].timers, &sc->timer, deadline);
+}
+
+static void unpark(struct sc *sc)
+{
+	sc_deactivate(sc);
+	sc_activate(sc);
+}
+
+void sc_unpark_all(struct thread *t)
+{
+	while (!list_empty(&t->parked))
+		unpark(list_first(&t->parked, struct sc, link));
 }
 
 static bool peer_lives(const struct thread *t)
@@ -375,7 +391,7 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 				break;
 			/* fall through */
 		case THREAD_BLOCKED:
-			park(sc, t);
+			park(sc, t, deadline);
 			return NULL;
 		case THREAD_WAIT:
 		case THREAD_STOPPED:
@@ -501,8 +517,13 @@ void sched_leave(void)
 
 /* --- The timer ------------------------------------------------------------------------------ */
 
-static void sc_refill_due(struct cpu *c, struct sc *sc, u64 now)
+/* A refill, or a deadline in the chain of a parked SC. */
+static void sc_timer_due(struct cpu *c, struct sc *sc, u64 now)
 {
+	if (sc->state == SC_PARKED) {
+		unpark(sc);
+		return;
+	}
 	TRACE(c, REPLENISHED, sc->prio, sc->object.birth, sc->home->object.birth,
 	      refill_at(sc, 0)->amount);
 	sc_queue(c, sc, now, false);
@@ -548,7 +569,7 @@ void sched_timer(void)
 		timerq_remove(&c->timers, t);
 		switch ((enum timer_kind)t->kind) {
 		case TIMER_SC:
-			sc_refill_due(c, container_of(t, struct sc, timer), now);
+			sc_timer_due(c, container_of(t, struct sc, timer), now);
 			break;
 		case TIMER_THREAD:
 			thread_timer_due(container_of(t, struct thread, timer));

@@ -22,6 +22,9 @@ void sc_activate(struct sc *sc);
 /* It no longer wants to: charge if it runs, and take it off its queue. */
 void sc_deactivate(struct sc *sc);
 
+/* The SCs that are parked on the thread look for their chains' tips again. */
+void sc_unpark_all(struct thread *t);
+
 /* Takes the SC off the CPU; it goes to the tail of its queue. For yield. */
 void sched_yield(void);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/arch.h>
 #include <core/invoke.h>
+#include <core/quiesce.h>
 #include <core/trace.h>
 #include <object/factory.h>
 #include <object/sc.h>
@@ -64,12 +65,16 @@ void trace_switch(struct cpu *c)
 
 /* --- Operations ------------------------------------------------------------------------------ */
 
-/* Nothing of it can be seen yet; its memory is free when no CPU can be looking at it. */
-static int give_up(struct trace *r, int err)
+/* The caller learns of the error when no CPU can be looking at the ring any more, so that its memory
+ * is free again then. */
+static int give_up(struct trace *r, struct thread *caller, int err)
 {
 	this_cpu()->trace = NULL;
 	object_retire(&r->object);
-	return err;
+	caller->regs->x[0] = (u64)(s64)err;
+	caller->regs->x[1] = 0;
+	quiesce_block(caller, r->object.limbo_round);
+	return E_BLOCKED;
 }
 
 static int begin(struct factory *f, struct task *t, u64 va, u64 pages)
@@ -87,13 +92,13 @@ static int begin(struct factory *f, struct task *t, u64 va, u64 pages)
 	return E_RESTART;
 }
 
-static int finish(struct trace *r, struct task *t)
+static int finish(struct trace *r, struct task *t, struct thread *caller)
 {
 	struct takt_trace_ring *h = header(r);
 	int err = task_map_frames(t, r->va, r->page, r->pages, TAKT_MAP_READ);
 
 	if (err)
-		return give_up(r, err);
+		return give_up(r, caller, err);
 	r->slot = 1;
 	h->magic = TAKT_TRACE_MAGIC;
 	h->version = TAKT_TRACE_VERSION;
@@ -104,7 +109,7 @@ static int finish(struct trace *r, struct task *t)
 	return 0;
 }
 
-int trace_map(struct factory *f, struct task *t, u64 va, u64 pages)
+int trace_map(struct factory *f, struct task *t, u64 va, u64 pages, struct thread *caller)
 {
 	struct trace *r = this_cpu()->trace;
 
@@ -116,10 +121,10 @@ int trace_map(struct factory *f, struct task *t, u64 va, u64 pages)
 	    r->pages != pages)
 		return TAKT_E_EXISTS;
 	if (r->made == r->pages)
-		return finish(r, t);
+		return finish(r, t, caller);
 	r->page[r->made] = kmem_alloc_page(f);
 	if (!r->page[r->made])
-		return give_up(r, TAKT_E_NOMEM);
+		return give_up(r, caller, TAKT_E_NOMEM);
 	r->made++;
 	return E_RESTART;
 }

@@ -43,7 +43,8 @@ void trace_switch(struct cpu *c);
 
 /* Makes or goes on making the ring of this CPU: E_RESTART until it is complete. */
 struct task;
-int trace_map(struct factory *f, struct task *t, u64 va, u64 pages) MUST_CHECK;
+int trace_map(struct factory *f, struct task *t, u64 va, u64 pages,
+	      struct thread *caller) MUST_CHECK;
 
 /* Records these kinds on this CPU from now on. */
 int trace_control(u64 mask) MUST_CHECK;

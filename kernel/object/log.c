@@ -63,7 +63,7 @@ int log_op_trace_map(struct object *self, u64 rights, struct invocation *in)
 	if (cpu != this_cpu()->id)
 		return E_REMOTE(cpu);
 	return trace_map(container_of(in->cap[0], struct factory, object),
-			 container_of(in->cap[1], struct task, object), va, pages);
+			 container_of(in->cap[1], struct task, object), va, pages, in->caller);
 }
 
 int log_op_trace_control(struct object *self, u64 rights, struct invocation *in)

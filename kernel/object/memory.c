@@ -94,6 +94,11 @@ static int check_part(const struct memory *m, u64 offset, u64 size)
 	return 0;
 }
 
+int memory_settle(struct memory *m)
+{
+	return m->claimed && object_reclaim(kmem_owner(m)) ? E_RESTART : 0;
+}
+
 /* --- Operations ------------------------------------------------------------------------------ */
 
 int memory_op_derive(struct object *self, u64 rights, struct invocation *in)
@@ -108,6 +113,8 @@ int memory_op_derive(struct object *self, u64 rights, struct invocation *in)
 	err = check_part(m, in->w[0], in->w[1]);
 	if (!err)
 		err = invocation_window(in);
+	if (!err)
+		err = memory_settle(m);
 	if (err)
 		return err;
 	child = memory_create(f, m->base + in->w[0], in->w[1], m->kind);
@@ -136,6 +143,8 @@ int memory_op_to_factory(struct object *self, u64 rights, struct invocation *in)
 	if (m->kind != TAKT_MEMORY_RAM || m->size < 4 * PAGE_SIZE)
 		return TAKT_E_INVAL;
 	err = invocation_window(in);
+	if (!err)
+		err = memory_settle(m);
 	if (err)
 		return err;
 	if (m->depth == MEMORY_DEPTH)

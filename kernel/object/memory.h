@@ -47,6 +47,10 @@ struct mapping {
 };
 _Static_assert(sizeof(struct mapping) <= 256, "size class");
 
+/* An extent whose factory has been destroyed is free when that is reclaimed, at the latest by whoever
+ * wants to use it: E_RESTART as long as this makes progress, else 0. */
+int memory_settle(struct memory *m) MUST_CHECK;
+
 struct memory *memory_create(struct factory *f, u64 base, u64 size, unsigned kind) MUST_CHECK;
 
 /* One step of its end: a mapping that goes, or a part cleared. 0 when all is done. */

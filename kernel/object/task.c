@@ -372,6 +372,8 @@ int task_op_map(struct object *self, u64 rights, struct invocation *in)
 	(void)rights;
 	if (!err)
 		err = check_map_flags(m, in->cap_right[0], flags);
+	if (!err)
+		err = memory_settle(m);
 	return err ? err : task_map_memory(t, m, va, offset, size, flags);
 }
 

@@ -431,18 +431,6 @@ static void leave_task(struct task *task, struct list *link)
 	spin_unlock(&task->lock);
 }
 
-/* SCs of others that wait here for their chain's tip find out that it is gone. */
-static void unpark_all(struct thread *t)
-{
-	while (!list_empty(&t->parked)) {
-		struct sc *sc = list_first(&t->parked, struct sc, link);
-
-		list_del(&sc->link);
-		sc->state = SC_DORMANT;
-		sc_activate(sc);
-	}
-}
-
 int thread_teardown(struct thread *t, struct invocation *in)
 {
 	if (t->cpu != CPU_UNPLACED) {
@@ -455,7 +443,7 @@ int thread_teardown(struct thread *t, struct invocation *in)
 		for (unsigned i = 0; i < THREAD_SCS; i++)
 			if (t->sc[i])
 				sc_release(t->sc[i]);
-		unpark_all(t);
+		sc_unpark_all(t);
 		gate_unbind_all(t);
 		irq_unbind_all(t);
 		context_evict(t);

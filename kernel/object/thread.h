@@ -86,6 +86,7 @@ struct thread {
 	u8 request_cpu; /* where it is, or its own CPU once the result is on the way home */
 	bool cancelling; /* cancel_node is under way */
 	bool stopping;	 /* it stops when it comes home */
+	bool repeat;	 /* its invocation is to be done again when it wakes */
 	s16 cancel_error;
 	struct inbox_node cancel_node;
 	struct thread *stopper;	   /* waits until this one has stopped */

@@ -224,8 +224,8 @@ TEST(timer_errors)
 	CHECK_ERR(takt_irq_timer(irq, in_ms(1), us(10) - 1, NULL), TAKT_E_RANGE);
 	CHECK_OK(takt_irq_timer(irq, in_ms(1), us(10), NULL));
 	CHECK_OK(takt_irq_timer(irq, TAKT_NEVER, 0, NULL));
-	CHECK_OK(takt_irq_timer(irq, TAKT_NEVER, UINT64_MAX, NULL));
-	CHECK_OK(takt_irq_timer(irq, UINT64_MAX - 1, UINT64_MAX, NULL));
+	CHECK_ERR(takt_irq_timer(irq, TAKT_NEVER, UINT64_MAX, NULL), TAKT_E_RANGE);
+	CHECK_OK(takt_irq_timer(irq, UINT64_MAX - 1, UINT64_MAX / 2, NULL));
 	(void)irqs_within(1, 0);
 	CHECK(!irqs_within(1, in_ms(3)));
 }

@@ -95,7 +95,7 @@ static void check_running(const struct cpu *c)
 	const struct thread *t;
 
 	if (c->next)
-		HOLDS(c->next->state == SC_READY && c->next->prio > top(c->ready_levels));
+		HOLDS(c->next->state == SC_READY && c->next->prio >= top(c->ready_levels));
 	if (fake_mode(c->id) == FAKE_IDLE) {
 		HOLDS(!c->sc && c->prio == -1);
 		HOLDS(fake_interrupted(c->id) || (ready_top(c) < 0 && !c->inbox.levels),

@@ -74,10 +74,13 @@ def _load(path, address):
     return ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
 
 
-def command(system, trace, dtb=None, **board):
+def command(system, trace, dtb=None, append=None, **board):
     """QEMU's command line; the serial line is its standard input and output, the LEDs go to the
-    file `trace`. `dtb` takes the place of the tree that QEMU makes."""
+    file `trace`. `dtb` takes the place of the tree that QEMU makes, `append` is the kernel's command
+    line."""
     line = _board(**board) + ["-kernel", _kernel(), "-initrd", _archive(system)]
+    if append:
+        line += ["-append", append]
     if dtb:
         line += ["-dtb", str(dtb)]
     return line + _trace_options(trace)

@@ -82,9 +82,10 @@ fast_call:
 	ubfx	x9, x14, #12, #18
 	add	x13, x13, x9, lsl #5
 	ldr	x13, [x13, #FRAME_ENTRY_UNBORN]
-	ldr	x9, [x14, #OBJECT_BIRTH]
 	cmn	x16, x13
-	ccmp	x9, x16, #0, hs
+	b.lo	no_object	/* its memory need not even be mapped any more */
+	ldr	x9, [x14, #OBJECT_BIRTH]
+	cmp	x9, x16
 	b.ne	no_object
 	ldrh	w9, [x14, #OBJECT_TYPE]	/* a gate, and not dying */
 	cmp	w9, #TYPE_GATE

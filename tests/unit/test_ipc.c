@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls between threads of one CPU: what each party sees, and every way in which a call ends. */
+#include "tap.h"
+#include "world.h"
+
+#define TASK SLOT_FREE
+#define THREAD(n) (SLOT_FREE + 10 + 4 * (u64)(n)) /* its SC in the slot behind, then its gate */
+#define GATE(n) (THREAD(n) + 2)
+#define MOST 12
+
+static struct thread *t[MOST];
+
+/* Thread 0 has the CPU; the others are servers that wait, passive ones. */
+static void chain_of(unsigned threads)
+{
+	compartment(100);
+	make_task(TASK);
+	for (unsigned i = 0; i < threads; i++) {
+		t[i] = make_runner(THREAD(i), TASK, 0, 20);
+		make_gate(GATE(i), 100 + i, THREAD(i));
+		give_cap(TASK, 10 + i, GATE(i), TAKT_R_ALL);
+		if (!i)
+			continue;
+		user_flavour(t[i], TAKT_WAIT);
+	}
+	root_sleep();
+	for (unsigned i = 1; i < threads; i++)
+		(void)root_call(THREAD(i), TAKT_THREAD_DETACH, W(), C(THREAD(i) + 1), 0);
+	root_sleep();
+}
+
+static void call(struct thread *from, unsigned gate)
+{
+	user_call(from, 10 + gate, 7, W(1, 2, 3), C(), 0);
+}
+
+TEST(a_call_and_its_reply)
+{
+	chain_of(2);
+	call(t[0], 1);
+	settle();
+	CHECK(t[0]->state == THREAD_OPEN && cpus[0].thread == t[1]);
+	CHECK(t[1]->regs->x[8] == 101 && t[1]->regs->x[1] == TAKT_TAG(7, 3, 0));
+	CHECK(t[1]->regs->x[2] == 1 && t[1]->regs->x[4] == 3);
+	CHECK(cpus[0].sc == t[0]->sc[0]);
+	t[1]->regs->x[2] = 42;
+	user_flavour(t[1], TAKT_REPLY_WAIT);
+	t[1]->regs->x[1] = TAKT_TAG(0, 1, 0);
+	settle();
+	CHECK(user_done(t[0]) && user_result(t[0]) == 0 && t[0]->regs->x[2] == 42);
+	CHECK(t[1]->state == THREAD_WAIT && cpus[0].thread == t[0]);
+	CHECK(compartment_end());
+}
+
+TEST(wait_while_owing_a_reply)
+{
+	chain_of(2);
+	call(t[0], 1);
+	settle();
+	user_flavour(t[1], TAKT_WAIT);
+	settle();
+	CHECK(user_done(t[1]) && user_result(t[1]) == TAKT_E_STATE);
+	CHECK(compartment_end());
+}
+
+TEST(no_deeper_than_eight)
+{
+	chain_of(10);
+	for (unsigned i = 0; i < 9; i++) {
+		call(t[i], i + 1);
+		settle();
+	}
+	CHECK(t[7]->state == THREAD_OPEN && t[8]->depth == CALL_DEPTH);
+	CHECK(user_done(t[8]) && user_result(t[8]) == TAKT_E_DEPTH);
+	CHECK(t[9]->state == THREAD_WAIT);
+	CHECK(compartment_end());
+}
+
+TEST(no_circles)
+{
+	chain_of(3);
+	call(t[0], 1);
+	settle();
+	call(t[1], 2);
+	settle();
+	for (unsigned i = 0; i < 3; i++) {
+		call(t[2], i);
+		settle();
+		CHECK(user_done(t[2]) && user_result(t[2]) == TAKT_E_DEADLOCK);
+	}
+	CHECK(compartment_end());
+}
+
+TEST(a_deadline_ends_a_call)
+{
+	chain_of(2);
+	call(t[0], 1);
+	user_deadline(t[0], fake_now + 1000);
+	settle();
+	CHECK(t[0]->state == THREAD_OPEN);
+	advance(2000);
+	CHECK(user_done(t[0]) && user_result(t[0]) == TAKT_E_TIMEOUT);
+	CHECK(!t[1]->caller && t[1]->state == THREAD_RUN); /* an orphan without time */
+	CHECK(cpus[0].thread == t[0]);
+	/* It helps when it wants the server: the orphan's reply goes nowhere. */
+	call(t[0], 1);
+	user_flavour(t[1], TAKT_REPLY_WAIT);
+	settle();
+	CHECK(t[0]->state == THREAD_OPEN && t[1]->caller == t[0]);
+	CHECK(compartment_end());
+}
+
+TEST(who_wants_a_busy_server_helps_it)
+{
+	struct thread *urgent;
+
+	chain_of(2);
+	call(t[0], 1);
+	settle();
+	urgent = make_runner(THREAD(2), TASK, 0, 40);
+	root_sleep();
+	CHECK(cpus[0].thread == urgent);
+	call(urgent, 1);
+	settle();
+	CHECK(urgent->state == THREAD_WANT && cpus[0].thread == t[1]);
+	CHECK(cpus[0].sc == urgent->sc[0]);
+	user_flavour(t[1], TAKT_REPLY_WAIT);
+	settle(); /* the first caller has its answer, the second one is served */
+	CHECK(t[0]->state == THREAD_RUN && t[1]->caller == urgent);
+	user_flavour(t[1], TAKT_REPLY_WAIT);
+	settle();
+	CHECK(user_done(urgent) && user_result(urgent) == 0 && cpus[0].thread == urgent);
+	CHECK(compartment_end());
+}
+
+/* What somebody else does to one of two in a call, and how it ends for the caller. */
+static bool ends(unsigned whom, u64 op, s64 result)
+{
+	s64 err;
+
+	chain_of(2);
+	call(t[0], 1);
+	settle();
+	if (op == 99)
+		err = root_call(SLOT_FACTORY, TAKT_FACTORY_DESTROY, W(), C(THREAD(whom)), 0);
+	else
+		err = root_call(THREAD(whom), op, W(), C(), 0);
+	root_sleep();
+	if (err)
+		return false;
+	if (whom == 0 && op != TAKT_THREAD_CANCEL)
+		return !t[1]->caller && t[1]->depth == 0;
+	return user_done(t[0]) && user_result(t[0]) == result;
+}
+
+TEST(either_side_can_end_a_call)
+{
+	static const struct {
+		unsigned whom;
+		u64 op;
+		s64 result;
+	} ways[] = {
+		{0, TAKT_THREAD_CANCEL, TAKT_E_CANCELED}, {0, TAKT_THREAD_STOP, 0}, {0, 99, 0},
+		{1, TAKT_THREAD_STOP, TAKT_E_GONE},	  {1, 99, TAKT_E_GONE},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
+		CHECK(ends(ways[i].whom, ways[i].op, ways[i].result));
+		CHECK(compartment_end());
+	}
+}
+
+TEST(a_fault_is_a_call)
+{
+	chain_of(2);
+	CHECK(!root_call(THREAD(0), TAKT_THREAD_FAULT_GATE, W(), C(GATE(1)), 0));
+	root_sleep();
+	CHECK(cpus[0].thread == t[0]);
+	t[0]->regs->x[3] = 33;
+	fake_fault(0, 0x92000007, 0xdead000);
+	settle();
+	CHECK(cpus[0].thread == t[1]);
+	CHECK(TAKT_TAG_LABEL(t[1]->regs->x[1]) == TAKT_LABEL_FAULT);
+	CHECK(t[1]->regs->x[2 + TAKT_FAULT_ADDRESS] == 0xdead000);
+	user_flavour(t[1], TAKT_REPLY_WAIT);
+	settle();
+	CHECK(cpus[0].thread == t[0] && t[0]->regs->x[3] == 33);
+	CHECK(compartment_end());
+}
+
+int main(void)
+{
+	world_boot(1);
+	RUN(a_call_and_its_reply);
+	RUN(wait_while_owing_a_reply);
+	RUN(no_deeper_than_eight);
+	RUN(no_circles);
+	RUN(a_deadline_ends_a_call);
+	RUN(who_wants_a_busy_server_helps_it);
+	RUN(either_side_can_end_a_call);
+	RUN(a_fault_is_a_call);
+	return tap_done();
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* Budgets, round robin and priorities, on one CPU with a clock that the test moves. */
+#include "tap.h"
+#include "world.h"
+
+#define TASK SLOT_FREE
+#define T1 (SLOT_FREE + 1) /* thread, and its SC in the slot behind */
+#define T2 (SLOT_FREE + 3)
+#define T3 (SLOT_FREE + 5)
+#define RUNS 2000
+
+static struct run {
+	u64 from, to;
+} runs[RUNS];
+static unsigned run_count;
+
+static struct thread *start(u64 slot, unsigned prio, u64 budget, u64 period)
+{
+	struct thread *t = make_thread(slot, TASK, 0, TAKT_THREAD_PLAIN);
+
+	make_sc(slot + 1, prio, 0, budget, period);
+	if (root_call(slot, TAKT_THREAD_ATTACH, W(), C(slot + 1), 0) ||
+	    root_call(slot, TAKT_THREAD_START, W(0x8000, 0, 0), C(), 0))
+		return NULL;
+	return t;
+}
+
+static void note(u64 from, u64 to)
+{
+	if (from == to || run_count == RUNS)
+		return;
+	if (run_count && runs[run_count - 1].to == from)
+		runs[run_count - 1].to = to;
+	else
+		runs[run_count++] = (struct run){from, to};
+}
+
+/* The most that was used in any window of that length. A window that begins with a run is worst. */
+static u64 most_in(u64 window)
+{
+	u64 most = 0;
+
+	for (unsigned i = 0; i < run_count; i++) {
+		u64 end = runs[i].from + window, sum = 0;
+
+		for (unsigned j = i; j < run_count && runs[j].from < end; j++)
+			sum += MIN(runs[j].to, end) - runs[j].from;
+		most = MAX(most, sum);
+	}
+	return most;
+}
+
+/* Lets time pass to the next timer at most, and notes whether sc had it. */
+static void pass(const struct sc *sc, u64 at_most)
+{
+	u64 from = fake_now, to = MIN(fake_now + at_most, MAX(fake_next_timer(), fake_now));
+	bool ours = cpus[0].sc == sc;
+
+	fake_now = to;
+	if (ours)
+		note(from, to);
+	settle();
+}
+
+static bool sleeper(const struct thread *t)
+{
+	return cpus[0].thread == t && t->regs->pc != SVC_PC;
+}
+
+TEST(never_more_than_its_budget_in_a_period)
+{
+	for (unsigned round = 0; round < 60; round++) {
+		u64 budget = FAKE_HZ / 500000 * (1 + random_below(40));
+		u64 period = budget * 2 + random_below(budget * 4);
+		struct thread *t, *p;
+		struct sc *sc;
+		u64 begin;
+
+		compartment(60);
+		make_task(TASK);
+		CHECK(t = start(T1, 20, budget, period));
+		CHECK(p = start(T2, 30, FAKE_HZ / 500000, FAKE_HZ / 500000 * (3 + round)));
+		CHECK(start(T3, 10, FAKE_HZ / 100, FAKE_HZ / 100));
+		sc = ROOT_OBJECT(sc, T1 + 1);
+		root_sleep();
+		run_count = 0;
+		begin = fake_now;
+		for (unsigned n = 0; n < 1500; n++) {
+			struct thread *who = sleeper(t) ? t : sleeper(p) ? p : NULL;
+
+			pass(sc, 1 + random_below(budget));
+			if (who && sleeper(who) && random_below(4) == 0) {
+				user_flavour(who, TAKT_WAIT);
+				user_deadline(who, fake_now + random_below(period));
+				settle();
+			}
+		}
+		CHECK(run_count > 10);
+		CHECK(most_in(period) <= budget);
+		CHECK(most_in(fake_now - begin) <= budget * ((fake_now - begin) / period + 1));
+		CHECK(compartment_end());
+	}
+}
+
+TEST(gets_its_whole_budget_when_alone)
+{
+	u64 budget = FAKE_HZ / 1000, period = FAKE_HZ / 100, begin;
+	struct sc *sc;
+
+	compartment(60);
+	make_task(TASK);
+	CHECK(start(T1, 20, budget, period));
+	sc = ROOT_OBJECT(sc, T1 + 1);
+	root_sleep();
+	run_count = 0;
+	begin = fake_now;
+	while (fake_now < begin + 50 * period)
+		pass(sc, period);
+	CHECK(most_in(period) == budget);
+	CHECK(most_in(50 * period) == 50 * budget);
+	CHECK(compartment_end());
+}
+
+TEST(round_robin_is_fair)
+{
+	u64 slice = FAKE_HZ / 1000, begin;
+	struct sc *a, *b;
+
+	compartment(60);
+	make_task(TASK);
+	CHECK(start(T1, 20, slice, slice) && start(T2, 20, slice, slice));
+	a = ROOT_OBJECT(sc, T1 + 1);
+	b = ROOT_OBJECT(sc, T2 + 1);
+	root_sleep();
+	begin = fake_now;
+	while (fake_now < begin + 100 * slice)
+		pass(a, slice / 3);
+	sc_account(a);
+	sc_account(b);
+	CHECK(a->consumed + b->consumed >= 100 * slice);
+	CHECK(a->consumed <= b->consumed + slice && b->consumed <= a->consumed + slice);
+	CHECK(compartment_end());
+}
+
+TEST(yield_goes_behind_its_equals)
+{
+	u64 slice = FAKE_HZ / 1000;
+	struct thread *a, *b;
+
+	compartment(60);
+	make_task(TASK);
+	CHECK(a = start(T1, 20, slice, slice));
+	CHECK(b = start(T2, 20, slice, slice));
+	root_sleep();
+	for (unsigned i = 0; i < 4; i++) {
+		struct thread *now = cpus[0].thread;
+
+		CHECK(now == a || now == b);
+		user_flavour(now, TAKT_YIELD);
+		settle();
+		CHECK(cpus[0].thread == (now == a ? b : a));
+	}
+	CHECK(compartment_end());
+}
+
+int main(void)
+{
+	world_boot(1);
+	RUN(never_more_than_its_budget_in_a_period);
+	RUN(gets_its_whole_budget_when_alone);
+	RUN(round_robin_is_fair);
+	RUN(yield_goes_behind_its_equals);
+	return tap_done();
+}
