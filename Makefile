@@ -6,10 +6,11 @@ NAMES ?=
 FREERTOS_KERNEL_PATH ?=
 
 CROSS := build/aarch64
+CROSS_CLANG := build/aarch64-clang
 HOST := build/host
 FREERTOS := -Dfreertos_path=$(FREERTOS_KERNEL_PATH)
 
-.PHONY: all configure host demo test bench check docs setup clean help
+.PHONY: all configure clang clang-target host demo test bench check docs setup clean help
 
 all: configure
 	@ninja -C $(CROSS)
@@ -31,10 +32,20 @@ $(HOST)/build.ninja: | setup
 host: setup $(HOST)/build.ninja
 	@ninja -C $(HOST)
 
+# The same built by clang and lld: all of it, and what `make test` boots of it.
+$(CROSS_CLANG)/build.ninja: | setup
+	@meson setup --cross-file cross/aarch64-clang.ini $(CROSS_CLANG)
+
+clang: setup $(CROSS_CLANG)/build.ninja
+	@ninja -C $(CROSS_CLANG)
+
+clang-target: setup $(CROSS_CLANG)/build.ninja
+	@ninja -C $(CROSS_CLANG) kernel/takt.img systems/target.cpio
+
 demo: all
 	@tools/demo $(SYSTEM)
 
-test: all host
+test: all clang-target host
 	@tests/run
 
 bench: all
@@ -56,7 +67,7 @@ setup:
 
 # Keeps what was downloaded.
 clean:
-	rm -rf $(CROSS) $(HOST)
+	rm -rf $(CROSS) $(CROSS_CLANG) $(HOST)
 
 help:
 	@echo "make                      build the kernel, the programs and the systems"
@@ -64,6 +75,7 @@ help:
 	@echo "make test                 build, then run all tests"
 	@echo "make bench [NAMES=\"...\"]  measure"
 	@echo "make check [SYSTEM=demo]  check a system's description"
+	@echo "make clang                build kernel and programs with clang and lld instead"
 	@echo "make docs                 write docs/reference.md anew, from abi/"
 	@echo "make setup                install the Debian packages needed (every target does it)"
 	@echo "make clean                remove what was built; downloads stay"

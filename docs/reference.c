@@ -8,6 +8,7 @@
 #include <takt/error.h>
 #include <takt/invoke.h>
 #include <takt/objects.h>
+#include <takt/trace.h>
 #include <takt/types.h>
 #include <takt/vcpu.h>
 
@@ -92,7 +93,7 @@ static void objects(void)
 	X(FACTORY_INFO, "read its account")                                                        \
 	X(INTC_GET, "obtain irqs for hardware lines")                                              \
 	X(LOG_WRITE, "write")                                                                      \
-	X(LOG_SYSTEM, "power off, reset")
+	X(LOG_SYSTEM, "power off, reset, trace events")
 
 static void rights(void)
 {
@@ -109,6 +110,16 @@ static void errors(void)
 	printf("\n## Errors\n\n| error | value | meaning |\n|---|---|---|\n");
 #define X(name, code, text) printf("| `" #name "` | %d | %s |\n", code, text);
 	TAKT_ERRORS(X)
+#undef X
+}
+
+static void trace_kinds(void)
+{
+	printf("\n## Trace records\n\nKinds of record in a ring made by `log.trace_map`; layout in "
+	       "[trace.h](../abi/takt/trace.h). Threads,\nobjects and SCs stand there by birth "
+	       "number.\n\n| kind | value | what, and what arg and the words hold |\n|---|---|---|\n");
+#define X(number, NAME, name, doc) printf("| `TRACE_" #NAME "` | %d | %s |\n", number, doc);
+	TAKT_TRACE_KINDS(X)
 #undef X
 }
 
@@ -144,6 +155,7 @@ static void numbers(void)
 	N(EXIT_ERROR, "exit: the state page makes no sense");
 	N(VCPU_RIDERS, "changes of virtual interrupts that ride on `resume`");
 	N(PV_FRAMES, "interrupt frames of a paravirtual guest");
+	N(TRACE_PAGES, "pages of a trace ring at most");
 #undef N
 }
 
@@ -158,6 +170,7 @@ int main(void)
 	objects();
 	rights();
 	errors();
+	trace_kinds();
 	numbers();
 	return 0;
 }

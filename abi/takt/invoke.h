@@ -14,6 +14,9 @@
  *   x14       first slot of the receive window, 0 for none: 4 slots for what a message brings, or
  *             the slot for the capability that a kernel operation makes
  *
+ * After a call that failed, x2..x8 are unspecified; after one that worked, x8 and the words that the
+ * answer does not count are.
+ *
  * Words 6.. of a message travel in the UTCB (struct takt_utcb) of sender and receiver.
  *
  * An operation of a kernel object and a message to a server are the same call: the tag's label

@@ -84,7 +84,8 @@ static struct object *below(struct object *o, bool *more)
 	}
 }
 
-static int teardown(struct object *o, struct invocation *in)
+/* E_AGAIN: when *round is over. */
+static int teardown(struct object *o, struct invocation *in, u64 *round)
 {
 	switch (o->type) {
 	case TAKT_TASK:
@@ -101,9 +102,9 @@ static int teardown(struct object *o, struct invocation *in)
 		gate_teardown(container_of(o, struct gate, object));
 		return 0;
 	case TAKT_MEMORY:
-		return memory_teardown(container_of(o, struct memory, object));
+		return memory_teardown(container_of(o, struct memory, object), round);
 	case TAKT_FACTORY:
-		return factory_teardown(container_of(o, struct factory, object));
+		return factory_teardown(container_of(o, struct factory, object), round);
 	case OBJECT_TRACE:
 		return trace_teardown(container_of(o, struct trace, object));
 	default:
@@ -134,13 +135,6 @@ static int step(struct object *o, struct invocation *in)
 		next = below(cur, &more);
 		if (!next)
 			break;
-		if (!next->birth) { /* an extent's factory that is gone, but for its memory */
-			if (object_reclaim(kmem_owner(cur)))
-				return E_RESTART;
-			if (below(cur, &more) == next)
-				return wait_and_repeat(in, next->limbo_round);
-			continue;
-		}
 		if (next == &in->caller->object || next == &in->caller->task->object)
 			return TAKT_E_INVAL;
 		cur = next;
@@ -148,10 +142,9 @@ static int step(struct object *o, struct invocation *in)
 	}
 	if (more)
 		return E_RESTART;
-	err = teardown(cur, in);
-	if (err == TAKT_E_AGAIN && cur->type == TAKT_FACTORY)
-		return wait_and_repeat(
-			in, container_of(cur, struct factory, object)->limbo->limbo_round);
+	err = teardown(cur, in, &round);
+	if (err == TAKT_E_AGAIN)
+		return wait_and_repeat(in, round);
 	if (err)
 		return err;
 	object_retire(cur);

@@ -263,6 +263,11 @@ bool kmem_return(struct factory *sub, unsigned most)
 	return all;
 }
 
+void frame_forget(u64 pa)
+{
+	__atomic_store_n(&frame_of(pa)->unborn, 0, __ATOMIC_RELEASE);
+}
+
 void frame_release(u64 pa)
 {
 	struct frame *fr = frame_of(pa);

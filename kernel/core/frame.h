@@ -87,6 +87,9 @@ bool kmem_reserve(struct factory *from, struct factory *to, u32 pages) MUST_CHEC
 /* Gives up to `most` frames of a sub-factory that ends back to its parent. True when that was all. */
 bool kmem_return(struct factory *sub, unsigned most) MUST_CHECK;
 
+/* Whatever objects were in the frame, no capability leads there any more. */
+void frame_forget(u64 pa);
+
 /* A frame that is kernel memory no longer; its content is cleared. */
 void frame_release(u64 pa);
 

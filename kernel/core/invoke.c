@@ -146,9 +146,8 @@ static void invoke(struct thread *t)
 	struct object *o = cap_object(cap);
 	u64 rights = cap_rights(cap);
 
-	TRACE(this_cpu(), INVOKE, (o ? o->type : TAKT_NONE) << 16 | TAKT_TAG_LABEL(t->regs->x[1]),
-	      t->object.birth, o ? o->birth : 0, t->regs->x[2], t->regs->x[3], t->regs->x[4],
-	      t->regs->x[5]);
+	if (unlikely(this_cpu()->tracing))
+		trace_invoke(this_cpu(), t, o);
 	if (!o || o->dying) {
 		finish(t, TAKT_E_CAP);
 	} else if (o->type == TAKT_GATE) {

@@ -48,6 +48,13 @@ void remote_send(struct thread *t, unsigned cpu)
 		this_cpu()->resched = true;
 		if (t->deadline != TAKT_NEVER)
 			timerq_insert(&this_cpu()->timers, &t->timer, t->deadline);
+	} else if (cpu == t->cpu) { /* what it is about has moved to its own CPU: from the start */
+		if (t->faulted)
+			t->fault_verdict = FAULT_RESUME;
+		else
+			t->repeat = true;
+		remote_return(t);
+		return;
 	}
 	__atomic_store_n(&t->request_cpu, (u8)cpu, __ATOMIC_RELAXED);
 	inbox_post(cpu, &t->node, INBOX_INVOKE, t->invoke_prio);
@@ -583,7 +590,10 @@ void ipc_cancel_here(struct thread *t)
 
 	if (here == t->cpu) {
 		t->cancelling = false;
-		if (t->state != THREAD_BLOCKED)
+		/* Its answer may have come home before it was hurried, and wait here for its turn. */
+		if (t->state == THREAD_BLOCKED && inbox_remove(here, &t->node))
+			thread_wake(t);
+		else if (t->state != THREAD_BLOCKED)
 			cancel_over(t);
 		return;
 	}

@@ -95,6 +95,8 @@ static void put_into_limbo(struct factory *f, struct object *o)
 void object_retire(struct object *o)
 {
 	__atomic_store_n(&o->birth, 0, __ATOMIC_RELEASE);
+	if (o->type == TAKT_FACTORY)
+		factory_retire(container_of(o, struct factory, object));
 	o->limbo_round = quiesce_after();
 	put_into_limbo(limbo_of(o), o);
 }

@@ -155,8 +155,6 @@ static void sc_charge(struct sc *sc, u64 now)
 			refill_pop(sc);
 		refill_add(sc, back, take);
 	}
-	if (used) /* more than the whole budget in one stretch: the rest is a debt in time */
-		refill_at(sc, 0)->time += used;
 	while (sc->count > 1) {
 		struct sc_refill *h = refill_at(sc, 0), *next = refill_at(sc, 1);
 
@@ -166,6 +164,8 @@ static void sc_charge(struct sc *sc, u64 now)
 		next->amount += h->amount;
 		refill_pop(sc);
 	}
+	if (used) /* more than the whole budget in one stretch: each further one costs its period */
+		refill_at(sc, 0)->time += used / sc->budget * sc->period + used % sc->budget;
 }
 
 /* An SC that wants to run goes to the ready queue, or waits for its refill. */
@@ -208,14 +208,25 @@ static void sc_put(struct cpu *c, u64 now, bool at_head)
 		raise_depleted(sc);
 }
 
+/* Apart, so that sc_activate needs no stack frame for it. */
+static COLD void activate_traced(struct sc *sc)
+{
+	struct cpu *c = this_cpu();
+
+	TRACE(c, ACTIVATED, sc->prio, sc->object.birth, sc->home->object.birth);
+	sc_queue(c, sc, now_ticks(), false);
+}
+
 void sc_activate(struct sc *sc)
 {
-	struct cpu *c = &cpus[sc->cpu];
+	struct cpu *c = this_cpu();
 
 	if (sc->state != SC_DORMANT)
 		return;
-	TRACE(c, ACTIVATED, sc->prio, sc->object.birth, sc->home->object.birth);
-	sc_queue(c, sc, now_ticks(), false);
+	if (unlikely(c->tracing))
+		activate_traced(sc);
+	else
+		sc_queue(c, sc, now_ticks(), false);
 }
 
 void sc_deactivate(struct sc *sc)

@@ -15,7 +15,7 @@ static struct takt_trace_ring *header(struct trace *r)
 
 /* --- Recording ------------------------------------------------------------------------------- */
 
-void trace_record(struct cpu *c, enum takt_trace_kind kind, u32 arg, const u64 *w)
+static void record(struct cpu *c, enum takt_trace_kind kind, u32 arg, const u64 *w)
 {
 	struct trace *r = c->trace;
 	struct takt_trace_ring *h = header(r);
@@ -32,6 +32,21 @@ void trace_record(struct cpu *c, enum takt_trace_kind kind, u32 arg, const u64 *
 	if (++r->slot == r->pages * TRACE_SLOTS)
 		r->slot = 1;
 	__atomic_store_n(&h->written, h->written + 1, __ATOMIC_RELEASE);
+}
+
+void trace_event(struct cpu *c, enum takt_trace_kind kind, u32 arg, u64 w0, u64 w1, u64 w2, u64 w3)
+{
+	record(c, kind, arg, (const u64[TAKT_TRACE_WORDS]){w0, w1, w2, w3});
+}
+
+void trace_invoke(struct cpu *c, const struct thread *t, const struct object *o)
+{
+	const u64 *x = t->regs->x;
+	u32 type = o ? o->type : TAKT_NONE;
+
+	record(c, TAKT_TRACE_INVOKE, type << 16 | TAKT_TAG_LABEL(x[1]),
+	       (const u64[TAKT_TRACE_WORDS]){t->object.birth, o ? o->birth : 0, x[2], x[3], x[4],
+					     x[5]});
 }
 
 /* Names are arrays of bytes that need not be aligned. */
@@ -55,12 +70,14 @@ void trace_switch(struct cpu *c)
 	r->last_thread = thread;
 	r->last_sc = sc;
 	if (!t) {
-		TRACE(c, SWITCH, 0, 0);
+		trace_event(c, TAKT_TRACE_SWITCH, 0, 0, 0, 0, 0);
 		return;
 	}
 	task = t->task;
-	TRACE(c, SWITCH, c->sc->prio, thread, sc, name_word(t->name, 0), name_word(t->name, 1),
-	      name_word(task->name, 0), name_word(task->name, 1));
+	record(c, TAKT_TRACE_SWITCH, c->sc->prio,
+	       (const u64[TAKT_TRACE_WORDS]){thread, sc, name_word(t->name, 0),
+					     name_word(t->name, 1), name_word(task->name, 0),
+					     name_word(task->name, 1)});
 }
 
 /* --- Operations ------------------------------------------------------------------------------ */

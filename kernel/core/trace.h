@@ -28,18 +28,25 @@ struct trace {
 };
 _Static_assert(sizeof(struct trace) <= 512, "size class");
 
-/* TRACE(c, KIND, arg, words...): the words are computed only while tracing. c is this CPU. */
+#define COLD __attribute__((cold, noinline))
+
+/* TRACE(c, KIND, arg, up to four words): they are computed only while tracing, and travel in
+ * registers, so that the function that is traced needs no larger stack frame. c is this CPU. */
 #define TRACE(c, KIND, arg, ...)                                                                   \
 	do {                                                                                       \
 		if (unlikely((c)->tracing))                                                        \
-			trace_record(c, TAKT_TRACE_##KIND, (u32)(arg),                             \
-				     (const u64[TAKT_TRACE_WORDS]){__VA_ARGS__});                  \
+			TRACE_WORDS(c, TAKT_TRACE_##KIND, (u32)(arg), __VA_ARGS__, 0, 0, 0, 0);    \
 	} while (0)
+#define TRACE_WORDS(c, kind, arg, w0, w1, w2, w3, ...) trace_event(c, kind, arg, w0, w1, w2, w3)
 
-void trace_record(struct cpu *c, enum takt_trace_kind kind, u32 arg, const u64 *w);
+void trace_event(struct cpu *c, enum takt_trace_kind kind, u32 arg, u64 w0, u64 w1, u64 w2,
+		 u64 w3) COLD;
+
+/* t invokes o; null: nothing. */
+void trace_invoke(struct cpu *c, const struct thread *t, const struct object *o) COLD;
 
 /* Records a SWITCH if c->thread and c->sc, null when idle, are not those of the last one. */
-void trace_switch(struct cpu *c);
+void trace_switch(struct cpu *c) COLD;
 
 /* Makes or goes on making the ring of this CPU: E_RESTART until it is complete. */
 struct task;

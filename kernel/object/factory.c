@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/arch.h>
 #include <core/invoke.h>
+#include <core/quiesce.h>
 #include <object/factory.h>
 #include <object/gate.h>
 #include <object/irq.h>
@@ -217,16 +218,25 @@ struct object *factory_next(struct factory *f, bool *more)
 
 #define RETURN_FRAMES 4
 
-int factory_teardown(struct factory *f)
+int factory_teardown(struct factory *f, u64 *round)
 {
 	u64 base, end;
 
 	if (object_reclaim(f))
 		return E_RESTART;
-	if (f->limbo) /* the caller waits for the round, then comes again */
+	if (f->limbo) {
+		*round = f->limbo->limbo_round;
 		return TAKT_E_AGAIN;
+	}
 	if (f->parent)
 		return kmem_return(f, RETURN_FRAMES) ? 0 : E_RESTART;
+	/* All frames but the first hold no objects by now. Who found that one did, and looks at the
+	 * object, has to be through before the frames leave the kernel's mapping. */
+	if (!f->release_round)
+		f->release_round = quiesce_after();
+	*round = f->release_round;
+	if (!quiesce_done(*round))
+		return TAKT_E_AGAIN;
 	factory_range(f, &base, &end);
 	/* Back from the end: `fresh` is the cursor. The first frame, with the factory, goes last. */
 	for (unsigned n = 0; n < RETURN_FRAMES && f->fresh > base + PAGE_SIZE; n++) {
@@ -235,6 +245,19 @@ int factory_teardown(struct factory *f)
 		frame_release(f->fresh);
 	}
 	return f->fresh > base + PAGE_SIZE ? E_RESTART : 0;
+}
+
+void factory_retire(struct factory *f)
+{
+	struct memory *m = f->extent;
+
+	if (f->parent)
+		return;
+	/* Nobody who comes now may find it: its memory leaves the kernel's mapping after the round. */
+	frame_forget((u64)f);
+	spin_lock(&m->lock);
+	m->factory = NULL;
+	spin_unlock(&m->lock);
 }
 
 void factory_reclaim(struct factory *f)
@@ -248,7 +271,6 @@ void factory_reclaim(struct factory *f)
 	}
 	memset(f, 0, PAGE_SIZE);
 	frame_release(base);
-	m->factory = NULL;
-	m->claimed = false;
 	m->cleared = 0;
+	__atomic_store_n(&m->claimed, false, __ATOMIC_RELEASE);
 }

@@ -18,6 +18,7 @@ struct factory {
 	struct object *limbo;	    /* destroyed objects that some CPU may still be looking at */
 	u64 cursor;		    /* destroy: frames below it hold no living object */
 	u64 dying_round;	    /* destroy: after it, no new object comes out of it */
+	u64 release_round;	    /* destroy: after it, no CPU looks for an object in its frames */
 	u32 partial[SIZE_CLASSES];  /* frames with free slots */
 	struct factory *parent;	    /* sub-factory */
 	struct memory *extent;	    /* else, what it is made of */
@@ -35,7 +36,9 @@ struct object *factory_next(struct factory *f, bool *more);
 /* The factory is an ancestor of that one, or the same. */
 bool factory_contains(const struct factory *f, const struct factory *inner);
 
-/* One step of its end, when nothing lives in it. 0 when all is done. */
-int factory_teardown(struct factory *f) MUST_CHECK;
+/* One step of its end, when nothing lives in it. 0 when all is done; E_AGAIN: not before the round
+ * that *round is set to is over. */
+int factory_teardown(struct factory *f, u64 *round) MUST_CHECK;
+void factory_retire(struct factory *f);
 void factory_reclaim(struct factory *f);
 #endif

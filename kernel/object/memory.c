@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/arch.h>
 #include <core/invoke.h>
+#include <core/quiesce.h>
 #include <object/factory.h>
 #include <object/memory.h>
 #include <object/task.h>
@@ -201,10 +202,17 @@ int memory_op_sync(struct object *self, u64 rights, struct invocation *in)
 
 #define CLEAR_STEP (2 * PAGE_SIZE)
 
-int memory_teardown(struct memory *m)
+int memory_teardown(struct memory *m, u64 *round)
 {
 	struct mapping *map = NULL;
 
+	/* Its factory is gone but for its memory, or just comes into being. */
+	if (__atomic_load_n(&m->claimed, __ATOMIC_ACQUIRE)) {
+		if (object_reclaim(kmem_owner(m)))
+			return E_RESTART;
+		*round = quiesce_after();
+		return TAKT_E_AGAIN;
+	}
 	spin_lock(&m->lock);
 	if (!list_empty(&m->mappings))
 		map = list_first(&m->mappings, struct mapping, in_memory);

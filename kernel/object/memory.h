@@ -53,8 +53,9 @@ int memory_settle(struct memory *m) MUST_CHECK;
 
 struct memory *memory_create(struct factory *f, u64 base, u64 size, unsigned kind) MUST_CHECK;
 
-/* One step of its end: a mapping that goes, or a part cleared. 0 when all is done. */
-int memory_teardown(struct memory *m) MUST_CHECK;
+/* One step of its end: a mapping that goes, or a part cleared. 0 when all is done; E_AGAIN: not before
+ * the round that *round is set to is over. */
+int memory_teardown(struct memory *m, u64 *round) MUST_CHECK;
 
 /* Carves [base, base + size) out of parent for a child. E_RANGE, E_EXISTS if it overlaps a child
  * or a mapping. */

@@ -70,7 +70,7 @@ static uint64_t ticks_us(uint64_t n)
 
 static uint64_t soon(struct seat *s)
 {
-	return takt_now() + ticks_us(below(s, 300));
+	return takt_now() + ticks_us(below(s, 100));
 }
 
 static uint64_t edge_value(struct seat *s)
@@ -386,7 +386,7 @@ static void operate(struct seat *s)
 static void talk(struct seat *s, unsigned flavour)
 {
 	struct shot h = {.flavour = flavour, .slot = slot_of(s, TAKT_GATE)};
-	uint64_t deadline = one_in(s, 8) ? edge_value(s) : soon(s);
+	uint64_t deadline = one_in(s, 32) ? edge_value(s) : soon(s);
 
 	h.tag = TAKT_TAG(one_in(s, 4) ? any(s) : 0, one_in(s, 8) ? below(s, 128) : below(s, 20),
 			 one_in(s, 3) ? below(s, 4) : 0);
@@ -395,7 +395,7 @@ static void talk(struct seat *s, unsigned flavour)
 		h.word[i] = any(s);
 	for (unsigned i = 0; i < 2; i++)
 		h.cap[i] = slot_of(s, TAKT_NONE);
-	if (!one_in(s, 64))
+	if (!one_in(s, 256))
 		h.flavour |= TAKT_F_DEADLINE;
 	(void)shoot(s, &h, deadline);
 }

@@ -79,9 +79,11 @@ static inline uint64_t random_next(uint64_t *state)
 /* A start for random_next that is never 0. */
 static inline uint64_t random_seed(uint64_t a, uint64_t b)
 {
-	uint64_t x = a * 0x9e3779b97f4a7c15ull + b + 1;
+	uint64_t x = (a * 0x100000001b3ull + b + 1) * 0x9e3779b97f4a7c15ull;
 
-	(void)random_next(&x);
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	x ^= x >> 31;
 	return x ? x : 1;
 }
 

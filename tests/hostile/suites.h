@@ -4,8 +4,8 @@
 
 #include "../target/harness.h"
 
-extern const struct suite suite_hostile;
+extern const struct suite suite_found, suite_hostile;
 
-static const struct suite *const suites[] = {&suite_hostile};
+static const struct suite *const suites[] = {&suite_found, &suite_hostile};
 
 #endif

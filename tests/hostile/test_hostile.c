@@ -20,7 +20,8 @@ struct arena {
 	/* The wrecker's. */
 	uint64_t wrecker_random, wrecked;
 	volatile bool wrecker_stops;
-	volatile unsigned doom; /* 1 + number of the gang to destroy now */
+	volatile unsigned doom;	 /* 1 + number of the gang to destroy now */
+	volatile unsigned target; /* 1 + number of the gang that is being wrecked */
 };
 
 static void pause_until(takt_ticks when)
@@ -60,28 +61,32 @@ static unsigned victim(uint64_t random)
 	return first[kind] + (unsigned)(random >> 8) % count[kind];
 }
 
+/* Never invokes a gate: that would be to wait for a hostile answer. */
 static void wreck(struct gang *g, uint64_t random)
 {
-	takt_slot object = G(g, victim(random >> 16));
+	unsigned h = victim(random >> 16);
+	takt_slot object = G(g, h);
 
-	switch (random & 7) {
-	case 0 ... 1:
+	if (random & 1) {
 		(void)!takt_factory_destroy(g->bank, object);
+		return;
+	}
+	switch (h_type(h)) {
+	case TAKT_THREAD:
+		if (random & 2)
+			(void)!takt_thread_cancel(object);
+		else if (random & 4)
+			(void)!takt_thread_detach(object, object + SEATS);
+		else
+			(void)!takt_thread_stop(object);
 		break;
-	case 2:
-		(void)!takt_thread_stop(object);
-		break;
-	case 3:
-		(void)!takt_thread_detach(object, object + SEATS);
-		break;
-	case 4:
+	case TAKT_IRQ:
 		(void)!takt_irq_trigger(object);
 		break;
-	case 5:
+	case TAKT_SC:
 		(void)!takt_sc_update(object, us(50), us(5000));
 		break;
 	default:
-		(void)!takt_thread_cancel(object);
 		break;
 	}
 }
@@ -99,9 +104,13 @@ static void wrecker(void *arg)
 			(void)!takt_factory_destroy(a->gang[doom - 1].bank,
 						    G(&a->gang[doom - 1], H_FACTORY));
 			a->doom = 0;
-		} else if (g->alive) {
-			wreck(g, random >> 8);
-			a->wrecked++;
+		} else {
+			__atomic_store_n(&a->target, g->number + 1, __ATOMIC_SEQ_CST);
+			if (__atomic_load_n(&g->alive, __ATOMIC_SEQ_CST)) {
+				wreck(g, random >> 8);
+				a->wrecked++;
+			}
+			a->target = 0;
 		}
 		if (!a->doom)
 			takt_sleep_until(takt_now() + us(100 + (random >> 40) % 2000));
@@ -176,11 +185,11 @@ static void end_life(struct arena *a, struct gang *g)
 	uint64_t random = random_next(&a->random) >> 8;
 
 	a->invocations += gang_look_after(g);
-	g->alive = false;
+	__atomic_store_n(&g->alive, false, __ATOMIC_SEQ_CST);
 	if (cpus() > 1 && random % 3 == 0)
 		a->doom = g->number + 1;
 	gang_destroy(g, (unsigned)(random >> 8));
-	while (a->doom) /* the other one has come back, too */
+	while (a->doom || a->target == g->number + 1) /* the wrecker has come back, too */
 		pause_until(takt_now() + us(100));
 	gang_check(g);
 }

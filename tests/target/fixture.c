@@ -2,7 +2,6 @@
 /* What a test has, and how it is taken away again: slots, memory, address space, threads. */
 #include <stdio.h>
 #include <string.h>
-#include <takt/loader.h>
 
 #include "../../lib/rt/rt_internal.h"
 #include "internal.h"
@@ -12,7 +11,6 @@
 #define KERNEL_PAGES_VA 0x1210000000ul
 #define STACK_SIZE 0x3000
 #define MAX_WINDOWS 128
-#define TASK_SLOTS 256
 #define FIRST_WORKER_BIT 32
 
 _Static_assert((int)TAKT_SELF_TASK == (int)TAKT_ROOT_TASK &&
@@ -29,13 +27,12 @@ static uint64_t ram_used[16], ram_kept[16]; /* kept: by what stays from test to 
 static struct account root_account;
 static char *pool_base, *pool_next;
 static unsigned workers;
+static bool exact;
 static uint64_t arrived; /* badges that came to the test's thread and that nobody has asked for */
 static struct {
 	uint64_t va, size;
 } window[MAX_WINDOWS];
 static unsigned windows;
-static const char *program; /* this one's ELF file, and what is in it */
-static struct elf_image image;
 
 void rt_heap_init(void)
 {
@@ -77,7 +74,7 @@ static takt_ticks loop_ticks(uint64_t loops)
 	return takt_now() - from;
 }
 
-bool exact_time(void)
+static bool measure_time(void)
 {
 	for (unsigned i = 0; i < 8; i++) {
 		uint64_t ns = takt_ticks_to_ns(loop_ticks(50000));
@@ -87,6 +84,11 @@ bool exact_time(void)
 			return false;
 	}
 	return true;
+}
+
+bool exact_time(void)
+{
+	return exact;
 }
 
 /* --- Slots ------------------------------------------------------------------------------------ */
@@ -259,6 +261,18 @@ void irqs_await(uint64_t badges)
 	CHECK(irqs_within(badges, in_ms(WAIT_MS)));
 }
 
+/* A time that has passed is no time that this CPU has had: where the host takes it away, several
+ * short ones make sure. */
+bool quiet(uint64_t badges, unsigned n)
+{
+	unsigned rounds = exact ? 1 : 8;
+
+	for (unsigned i = 0; i < rounds; i++)
+		if (irqs_within(badges, in_ms(n)))
+			return false;
+	return true;
+}
+
 uint64_t irqs_come(void)
 {
 	(void)irqs_within(UINT64_MAX, 0);
@@ -372,69 +386,7 @@ void worker_join(struct worker *w)
 	CHECK_OK(takt_thread_stop(w->slot));
 }
 
-/* --- Tasks ------------------------------------------------------------------------------------ */
-
-const struct elf_image *program_image(void)
-{
-	return &image;
-}
-
-/* A segment's content in memory of its own. */
-static takt_slot load_segment(const struct elf_segment *s)
-{
-	takt_slot extent = ram_new(s->size);
-	char *to = window_map(extent, 0, s->size, TAKT_MAP_READ | TAKT_MAP_WRITE);
-
-	memset(to, 0, s->size);
-	memcpy(to + s->lead, program + s->file_offset, s->file_size);
-	CHECK_OK(takt_memory_sync(extent, 0, s->size, TAKT_SYNC_CODE));
-	return extent;
-}
-
-void task_give(takt_slot task, takt_slot cap, takt_slot to)
-{
-	CHECK_OK(takt_task_cap_copy(task, cap, to, TAKT_R_ALL));
-}
-
-takt_slot task_new(void)
-{
-	takt_slot task = slot_new();
-
-	CHECK_OK(takt_create_task(test_factory, TAKT_TASK_NATIVE, "helper", task));
-	for (unsigned i = 0; i < image.count; i++) {
-		const struct elf_segment *s = &image.segment[i];
-		takt_slot extent = s->access & ELF_WRITE ? load_segment(s) : SLOT_TEXT + i;
-
-		CHECK_OK(takt_task_map(task, extent, s->va, 0, s->size, s->access));
-	}
-	CHECK_OK(takt_task_map(task, SLOT_POOL, POOL_VA, 0, POOL_SIZE,
-			       TAKT_MAP_READ | TAKT_MAP_WRITE));
-	task_give(task, TAKT_ROOT_LOG, TAKT_SELF_LOG);
-	task_give(task, SLOT_VERDICT, SLOT_VERDICT);
-	return task;
-}
-
 /* --- From test to test ------------------------------------------------------------------------ */
-
-static void load_program(void)
-{
-	const struct takt_bootinfo *info = bootinfo();
-	uint64_t size = (info->archive_offset + info->archive_size + TAKT_PAGE_SIZE - 1) &
-			~(uint64_t)(TAKT_PAGE_SIZE - 1);
-	const char *archive = rt_map(TAKT_ROOT_ARCHIVE, 0, size, TAKT_MAP_READ);
-	struct cpio_file file;
-
-	CHECK(archive);
-	CHECK_EQ(cpio_find(archive + info->archive_offset, info->archive_size, "root", &file),
-		 CPIO_OK);
-	program = file.data;
-	CHECK_EQ(elf_parse(program, file.size, 0, TAKT_VA_FREE, &image), ELF_OK);
-	for (unsigned i = 0; i < image.count; i++)
-		if (!(image.segment[i].access & ELF_WRITE))
-			CHECK_OK(takt_task_cap_copy(TAKT_ROOT_TASK,
-						    load_segment(&image.segment[i]),
-						    SLOT_TEXT + i, TAKT_R_ALL));
-}
 
 /* Destroys the extents of the test, the latest first, and all that is in them or came of them. */
 static bool destroy_all(void)
@@ -502,6 +454,7 @@ void fixture_init(void)
 {
 	int err;
 
+	exact = measure_time();
 	next_slot = SLOT_TEST;
 	/* A check that fails needs the pool. */
 	err = ram_take(POOL_SIZE, SLOT_POOL);
@@ -515,7 +468,7 @@ void fixture_init(void)
 	pool_base = pool_next = (char *)POOL_VA;
 	(void)pool_new(sizeof(struct verdict));
 	pool_keep();
-	load_program();
+	program_load();
 	memcpy(ram_kept, ram_used, sizeof(ram_kept));
 	(void)!takt_task_cap_delete(TAKT_ROOT_TASK, SLOT_RAM, next_ram - SLOT_RAM);
 	next_ram = SLOT_RAM;

@@ -167,8 +167,8 @@ static void run(const struct suite *suite, const struct test *test)
 		VERDICT->failed = true;
 	count++;
 	failures += VERDICT->failed;
-	printf("%sok %u - %s: %s%s\n", VERDICT->failed ? "not " : "", count, suite->name, test->name,
-	       VERDICT->skipped ? " # SKIP" : "");
+	printf("%sok %u - %s: %s%s\n", VERDICT->failed ? "not " : "", count, suite->name,
+	       test->name, VERDICT->skipped ? " # SKIP" : "");
 }
 
 int main(void)

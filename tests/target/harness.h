@@ -6,10 +6,10 @@
  *   static const struct test tests[] = {T(grows)};
  *   const struct suite suite_task = SUITE("task", tests);
  *
- * Every test has a thread and a factory of its own, on CPU 0 at TEST_PRIO. Root's first thread, more
- * urgent, watches: a test that does not end in time, or faults, fails under its name, and the next
- * one begins. A failed CHECK ends its test wherever it stands, in a worker too. All memory of a test
- * is destroyed after it, with whatever was made of it; a test that leaves anything has failed.
+ * Every test has a thread and a factory of its own, on CPU 0 at TEST_PRIO. Root's first thread,
+ * more urgent, watches: a test that does not end in time, or faults, fails under its name, and the
+ * next one begins. A failed CHECK ends its test wherever it stands, in a worker too. All memory of a
+ * test is destroyed after it, with whatever was made of it; a test that leaves anything has failed.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -56,7 +56,7 @@ struct suite {
 #define T_LONG(name, seconds) {#name, test_##name, seconds}
 #define SUITE(name, tests) {name, tests, sizeof(tests) / sizeof((tests)[0])}
 
-/* --- Checks ---------------------------------------------------------------------------------- */
+/* --- Checks ----------------------------------------------------------------------------------- */
 
 void check_count(void);
 void check_failed(const char *file, int line, const char *text) __attribute__((noreturn));
@@ -134,6 +134,8 @@ static inline takt_ticks in_ms(uint64_t n)
 takt_slot irq_new(uint64_t badge); /* bound to the test's thread; badges: bits 0..31 */
 void irqs_await(uint64_t badges);  /* all of them have come, since the last time */
 bool irqs_within(uint64_t badges, takt_ticks deadline);
+/* None of them has come for so many ms, in which everybody here had a chance to get on. */
+bool quiet(uint64_t badges, unsigned n);
 uint64_t irqs_come(void); /* those that are there now; they stay for irqs_await */
 
 /* --- Threads ---------------------------------------------------------------------------------- */
@@ -157,8 +159,8 @@ struct worker {
 	void *sp; /* a second stack of half a page, for entries of vCPUs */
 };
 
-/* Workers live in the pool, so that they can be in any task: struct worker *w = worker_new(fn, arg);
- * ...; worker_start(w). */
+/* Workers live in the pool, so that they can be in any task:
+ * struct worker *w = worker_new(fn, arg); ...; worker_start(w). */
 struct worker *worker_new(void (*fn)(void *arg), void *arg);
 void worker_make(struct worker *w);  /* stopped, placed, with its SC */
 void worker_start(struct worker *w); /* and makes it, if that has not been done */

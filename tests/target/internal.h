@@ -9,7 +9,7 @@
 
 /* At the start of the pool, so that code in other tasks reaches it. */
 struct verdict {
-	_Atomic uint64_t checks;
+	uint64_t checks; /* counted by atomic operations */
 	volatile bool failed, skipped;
 };
 
@@ -37,10 +37,12 @@ uint64_t kernel_pages_va(void);
 
 /* Once, on the watcher's thread. */
 void fixture_init(void);
+void program_load(void);
+
 /* Before and after each test, on the watcher's thread. fixture_end says whether nothing is left. */
 void fixture_begin(void);
 bool fixture_end(void);
-/* What this program consists of. Extents of the parts that are not writable are in SLOT_TEXT + i. */
+/* Reads what this program consists of; what is not writable goes to SLOT_TEXT + i. */
 const struct elf_image *program_image(void);
 /* What has been taken from the pool so far stays in use. */
 void pool_keep(void);

@@ -148,11 +148,11 @@ TEST(configure_without_memory_changes_nothing)
 					TAKT_THREAD_PV, va + PAGE), TAKT_E_NOMEM);
 	CHECK_EQ(account(factory).free, before.free);
 	/* The addresses are free. */
-	CHECK(takt_task_map(TAKT_ROOT_TASK, ram_new(2 * PAGE), va, 0, 2 * PAGE, TAKT_MAP_READ) == 0);
+	CHECK_OK(takt_task_map(TAKT_ROOT_TASK, ram_new(2 * PAGE), va, 0, 2 * PAGE, TAKT_MAP_READ));
 	CHECK_OK(takt_task_unmap(TAKT_ROOT_TASK, va, 2 * PAGE));
 }
 
-/* --- memory.to_factory -------------------------------------------------------------------------- */
+/* --- memory.to_factory ------------------------------------------------------------------------ */
 
 TEST(extents_become_factories)
 {

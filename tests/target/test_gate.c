@@ -151,7 +151,7 @@ TEST(gates_are_rebound)
 	CHECK_EQ(call_words(gate, 1, 0, 0, NULL), 0);
 }
 
-/* --- Capabilities in messages ------------------------------------------------------------------ */
+/* --- Capabilities in messages ----------------------------------------------------------------- */
 
 struct receiver {
 	takt_slot window;
@@ -318,7 +318,7 @@ TEST(an_answer_that_does_not_fit_hits_the_caller_only)
 	CHECK_EQ(r->result, 0);
 }
 
-/* --- Who runs ---------------------------------------------------------------------------------- */
+/* --- Who runs --------------------------------------------------------------------------------- */
 
 static void note(void *arg)
 {

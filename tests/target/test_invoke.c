@@ -8,7 +8,7 @@
 #define ANY 0xff
 #define FAR_SLOT 0x7fffffff
 
-/* --- Every operation --------------------------------------------------------------------------- */
+/* --- Every operation -------------------------------------------------------------------------- */
 
 struct op {
 	const char *name;
@@ -214,7 +214,7 @@ TEST(empty_slots)
 	}
 }
 
-/* --- The system call --------------------------------------------------------------------------- */
+/* --- The system call -------------------------------------------------------------------------- */
 
 /* Where all registers can be seen: in[] and out[] are x0..x30 and the flags. */
 static uint64_t in[32], out[32];
@@ -326,7 +326,8 @@ TEST(unknown_flavours)
 
 TEST(vcpu_flavours_are_not_for_plain_threads)
 {
-	static const unsigned flavours[] = {TAKT_RESUME, TAKT_PV_SYNC, TAKT_PV_WAIT, TAKT_PV_RETURN};
+	static const unsigned flavours[] = {TAKT_RESUME, TAKT_PV_SYNC, TAKT_PV_WAIT,
+					    TAKT_PV_RETURN};
 
 	for (unsigned i = 0; i < sizeof(flavours) / sizeof(flavours[0]); i++) {
 		raw(flavours[i], TAKT_ROOT_TASK, 0);

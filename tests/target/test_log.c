@@ -55,8 +55,8 @@ TEST(intc_errors)
 	CHECK_ERR(get(100, 0, 0), TAKT_E_RANGE);
 	CHECK_ERR(get(100, 0, TAKT_ROOT_SLOTS), TAKT_E_RANGE);
 	CHECK_ERR(get(100, 0, SLOT_THREAD), TAKT_E_EXISTS);
-	CHECK_ERR(takt_intc_get(TAKT_ROOT_INTC, cap_without(test_factory, TAKT_R_FACTORY_CREATE), 100,
-				0, irq), TAKT_E_RIGHTS);
+	CHECK_ERR(takt_intc_get(TAKT_ROOT_INTC, cap_without(test_factory, TAKT_R_FACTORY_CREATE),
+				100, 0, irq), TAKT_E_RIGHTS);
 	CHECK_EQ(account(test_factory).objects, before.objects);
 	/* Its own timer, the guests' timer and the maintenance interrupt: the kernel keeps them. */
 	for (unsigned line = 25; line <= 27; line++)

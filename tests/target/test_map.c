@@ -128,7 +128,7 @@ TEST(kernel_pages_stay_mapped)
 	CHECK_ERR(takt_task_unmap(TAKT_ROOT_TASK, TAKT_ROOT_BOOTINFO_VA, PAGE), TAKT_E_RANGE);
 }
 
-/* --- What a task can do with it ---------------------------------------------------------------- */
+/* --- What a task can do with it --------------------------------------------------------------- */
 
 /* Three instructions, at an address of their own. */
 static const uint32_t stub[] = {

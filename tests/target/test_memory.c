@@ -169,7 +169,7 @@ TEST(ram_is_not_among_the_devices)
 	CHECK_EQ(rights_of(TAKT_ROOT_DEVICES) & TAKT_R_MEM_EXEC, 0);
 }
 
-/* --- memory.sync ------------------------------------------------------------------------------- */
+/* --- memory.sync ------------------------------------------------------------------------------ */
 
 TEST(sync_covers_long_ranges)
 {

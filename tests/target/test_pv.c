@@ -96,10 +96,10 @@ static void guest_ended(void)
 /* The guest has run as far as it can by itself. */
 static void settle(void)
 {
-	CHECK(!irqs_within(vcpu->bit, in_ms(2)));
+	CHECK(quiet(vcpu->bit, 2));
 }
 
-/* --- Guests ------------------------------------------------------------------------------------- */
+/* --- Guests ----------------------------------------------------------------------------------- */
 
 static volatile bool go;
 
@@ -126,7 +126,7 @@ static void guest_waiting(void)
 	finish();
 }
 
-/* --- Tests -------------------------------------------------------------------------------------- */
+/* --- Tests ------------------------------------------------------------------------------------ */
 
 TEST(a_guest_runs_and_ends)
 {
@@ -275,7 +275,7 @@ TEST(more_urgent_interrupts_nest)
 	CHECK_EQ(pv_page->pending, 0);
 }
 
-/* --- Waiting ------------------------------------------------------------------------------------ */
+/* --- Waiting ---------------------------------------------------------------------------------- */
 
 TEST(wait_wakes_for_what_it_waits_for)
 {
@@ -370,7 +370,7 @@ TEST(a_stopped_guest_takes_its_callers_along)
 	CHECK_ERR(takt_call(gate, &m), TAKT_E_GONE);
 }
 
-/* --- A guest that lies -------------------------------------------------------------------------- */
+/* --- A guest that lies ------------------------------------------------------------------------ */
 
 static volatile uint32_t lie_depth, lie_open;
 

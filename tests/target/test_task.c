@@ -164,7 +164,7 @@ TEST(map_right_and_cap_right_are_two_rights)
 	CHECK_ERR(copy(map_only, ram, 6, TAKT_R_ALL), TAKT_E_RIGHTS);
 }
 
-/* --- Virtual machines -------------------------------------------------------------------------- */
+/* --- Virtual machines ------------------------------------------------------------------------- */
 
 #define CONFIG_VA 0x40000000
 

@@ -29,7 +29,7 @@ static int configure(takt_slot thread, takt_slot task, takt_slot guest, uint64_t
 	return takt_call(thread, &m);
 }
 
-/* --- configure ---------------------------------------------------------------------------------- */
+/* --- configure -------------------------------------------------------------------------------- */
 
 TEST(configure_errors)
 {
@@ -84,7 +84,7 @@ TEST(placed_threads_cannot_be_configured)
 	CHECK_ERR(configure(thread, task, task, 0x100000, TAKT_THREAD_PLAIN, 0), TAKT_E_STATE);
 }
 
-/* --- start, stop -------------------------------------------------------------------------------- */
+/* --- start, stop ------------------------------------------------------------------------------ */
 
 static int regs_read(takt_slot thread, uint64_t first, uint64_t count)
 {
@@ -137,7 +137,7 @@ static void check_stop(unsigned cpu)
 		(void)irqs_within(1, in_ms(1));
 	CHECK_OK(takt_thread_stop(w->slot));
 	seen = *n;
-	CHECK(!irqs_within(1, in_ms(3)));
+	CHECK(quiet(1, 3));
 	CHECK_EQ(*n, seen);
 	CHECK_OK(takt_thread_stop(w->slot)); /* no error */
 	*n = 0;
@@ -175,7 +175,7 @@ TEST(a_thread_stops_itself)
 		w->arg = w;
 		w->cpu = cpu;
 		worker_start(w);
-		CHECK(!irqs_within(w->bit, in_ms(3)));
+		CHECK(quiet(w->bit, 3));
 		CHECK_OK(regs_read(w->slot, 0, 1)); /* stopped it is */
 	}
 }
@@ -185,7 +185,7 @@ TEST(stopping_a_waiting_thread)
 	struct worker *w = worker_new(server_echo, NULL);
 
 	worker_start(w);
-	CHECK(!irqs_within(w->bit, in_ms(1)));
+	CHECK(quiet(w->bit, 1));
 	CHECK_OK(takt_thread_stop(w->slot));
 	CHECK_OK(takt_irq_trigger(w->done)); /* nothing of it comes back to life */
 	irqs_await(w->bit);
@@ -199,19 +199,19 @@ TEST(a_thread_without_time_does_not_run)
 
 	w->passive = true;
 	worker_start(w);
-	CHECK(!irqs_within(1, in_ms(3)));
+	CHECK(quiet(1, 3));
 	CHECK_EQ(n, 0);
 	sc = sc_new(HELP_PRIO, 0, ms(1), ms(1));
 	CHECK_OK(takt_thread_attach(w->slot, sc));
-	CHECK(!irqs_within(1, in_ms(3)));
+	CHECK(quiet(1, 3));
 	CHECK(*(volatile uint64_t *)&n > 0);
 	CHECK_OK(takt_thread_detach(w->slot, sc));
 	n = 0;
-	CHECK(!irqs_within(1, in_ms(3)));
+	CHECK(quiet(1, 3));
 	CHECK_EQ(*(volatile uint64_t *)&n, 0);
 }
 
-/* --- attach, detach ----------------------------------------------------------------------------- */
+/* --- attach, detach --------------------------------------------------------------------------- */
 
 TEST(attach_errors)
 {
@@ -236,7 +236,7 @@ TEST(attach_errors)
 	CHECK_ERR(takt_thread_attach(w->slot, w->sc), TAKT_E_QUOTA);
 }
 
-/* --- Registers ---------------------------------------------------------------------------------- */
+/* --- Registers -------------------------------------------------------------------------------- */
 
 TEST(register_errors)
 {
@@ -257,7 +257,7 @@ TEST(register_errors)
 	CHECK_ERR(reg_write(w->slot, TAKT_REG_VBAR_EL1, 1), TAKT_E_RANGE);
 	CHECK_ERR(reg_write(w->slot, UINT64_MAX, 1), TAKT_E_RANGE);
 	worker_start(w);
-	CHECK(!irqs_within(1, in_ms(1)));
+	CHECK(quiet(1, 1));
 	CHECK_ERR(regs_read(w->slot, 0, 1), TAKT_E_STATE); /* it waits: not stopped */
 	CHECK_ERR(reg_write(w->slot, 0, 1), TAKT_E_STATE);
 	CHECK_ERR(regs_read(SLOT_THREAD, 0, 1), TAKT_E_STATE);

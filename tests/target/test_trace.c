@@ -59,7 +59,7 @@ static uint64_t birth(takt_slot slot)
 	return m.w[2];
 }
 
-/* --- Operations ---------------------------------------------------------------------------------- */
+/* --- Operations ------------------------------------------------------------------------------- */
 
 static int map(takt_slot factory, takt_slot task, uint64_t cpu, uint64_t va, uint64_t pages)
 {
@@ -164,7 +164,7 @@ TEST(it_is_read_only)
 	CHECK_EQ(r->written, 0);
 }
 
-/* --- Its end ------------------------------------------------------------------------------------- */
+/* --- Its end ---------------------------------------------------------------------------------- */
 
 TEST(it_ends_with_its_factory)
 {
@@ -197,7 +197,7 @@ TEST(it_survives_its_task)
 	CHECK_OK(takt_factory_destroy(test_factory, sub));
 }
 
-/* --- What is recorded ---------------------------------------------------------------------------- */
+/* --- What is recorded ------------------------------------------------------------------------- */
 
 TEST(off_records_nothing)
 {
@@ -405,6 +405,16 @@ TEST(the_ring_goes_round)
 	}
 }
 
+TEST(a_dump)
+{
+	ring_t r = ring_new(0, 1);
+
+	record(0, TAKT_TRACE_ALL);
+	takt_sleep_until(in_ms(1));
+	record(0, 0);
+	rt_trace_dump((const struct takt_trace_ring *)r);
+}
+
 static const struct test tests[] = {
 	T(map_errors),
 	T(map_without_memory),
@@ -421,5 +431,6 @@ static const struct test tests[] = {
 	T(a_fault),
 	T(another_cpu),
 	T(the_ring_goes_round),
+	T(a_dump),
 };
 const struct suite suite_trace = SUITE("trace", tests);

@@ -13,9 +13,9 @@ static struct thread *t[MOST];
 /* Thread 0 has the CPU; the others are servers that wait, passive ones. */
 static void chain_of(unsigned threads)
 {
-	compartment(100);
+	compartment(160);
 	make_task(TASK);
-	for (unsigned i = 0; i < threads; i++) {
+	for (unsigned i = threads; i-- > 0;) { /* 0 last: it keeps the CPU */
 		t[i] = make_runner(THREAD(i), TASK, 0, 20);
 		make_gate(GATE(i), 100 + i, THREAD(i));
 		give_cap(TASK, 10 + i, GATE(i), TAKT_R_ALL);

@@ -16,6 +16,7 @@ import pexpect.popen_spawn
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build/aarch64"
+BUILD_CLANG = TOP / "build/aarch64-clang"
 
 # Where loaders put things: clear of each other, of the firmware's tree at the start of RAM and of
 # U-Boot at its end, even in 128 MiB.
@@ -62,23 +63,23 @@ def _board(smp=2, cpu="cortex-a57", gic=2, mem=512, icount=False, el2=True):
     return line + ["-M", machine]
 
 
-def _kernel():
-    return str(BUILD / "kernel/takt.img")
+def _kernel(build=BUILD, name="takt"):
+    return str(build / f"kernel/{name}.img")
 
 
-def _archive(system):
-    return str(BUILD / f"systems/{system}.cpio")
+def _archive(system, build=BUILD):
+    return str(build / f"systems/{system}.cpio")
 
 
 def _load(path, address):
     return ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
 
 
-def command(system, trace, dtb=None, append=None, **board):
+def command(system, trace, dtb=None, append=None, build=BUILD, kernel="takt", **board):
     """QEMU's command line; the serial line is its standard input and output, the LEDs go to the
     file `trace`. `dtb` takes the place of the tree that QEMU makes, `append` is the kernel's command
-    line."""
-    line = _board(**board) + ["-kernel", _kernel(), "-initrd", _archive(system)]
+    line; kernel and system are from the folder `build`."""
+    line = _board(**board) + ["-kernel", _kernel(build, kernel), "-initrd", _archive(system, build)]
     if append:
         line += ["-append", append]
     if dtb:

@@ -47,7 +47,7 @@ class Panel:
         self.trace = machine.Leds()
         self.rows = [LedRow(number, led.owner) for number, led in leds.items()]
         title = f" takt: {system}, {options['smp']} × {options['cpu']}, GICv{options['gic']}"
-        hint = " ctrl-t: next console   ctrl-a pgup: scroll back   ctrl-a q: quit"
+        hint = " ctrl-t 0..3: console  ctrl-a pgup: scroll back   ctrl-a q: quit"
         command = machine.command(system, self.trace.path, **options)
         self.console = urwid.Terminal(command + ["-serial", "stdio", "-monitor", "none"],
                                       encoding="utf-8")

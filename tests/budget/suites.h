@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include "../target/harness.h"
+
+extern const struct suite suite_budget, suite_donation;
+
+static const struct suite *const suites[] = {&suite_budget, &suite_donation};
+
+#endif
