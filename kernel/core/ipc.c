@@ -64,6 +64,9 @@ void remote_return(struct thread *t)
 {
 	__atomic_store_n(&t->request_cpu, t->cpu, __ATOMIC_RELAXED);
 	inbox_post(t->cpu, &t->node, INBOX_WAKE, t->invoke_prio);
+	/* Who hurried t just now found it neither there nor here. */
+	dmb_ish();
+	inbox_hurry(t->cpu, &t->node, __atomic_load_n(&t->invoke_prio, __ATOMIC_RELAXED));
 }
 
 /* --- Message transfer ----------------------------------------------------------------------- */

@@ -47,7 +47,10 @@ def demo(steps, system):
         scenario.crash(m.serial)
         steps.done(f"{system}: Linux crashes")
 
-        m.leds.read()
+        # The last thing that Linux does after its last words: its heartbeat trigger turns the
+        # LED off, if the panic found it on.
+        check(m.leds.wait(lambda: m.leds.of(LINUX)[-1].state == 0, 10),
+              "LED 0 is still on after Linux's crash")
         since = len(m.leds.edges)
         for number in (RT_GUEST, NATIVE):
             scenario.blinks(m.leds, number, 20, 30, since, leds[number].owner)

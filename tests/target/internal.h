@@ -42,7 +42,7 @@ void program_load(void);
 /* Before and after each test, on the watcher's thread. fixture_end says whether nothing is left. */
 void fixture_begin(void);
 bool fixture_end(void);
-/* Reads what this program consists of; what is not writable goes to SLOT_TEXT + i. */
+/* What this program consists of. What of it is not writable is in SLOT_TEXT + i. */
 const struct elf_image *program_image(void);
 /* What has been taken from the pool so far stays in use. */
 void pool_keep(void);
