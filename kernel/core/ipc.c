@@ -547,7 +547,7 @@ static bool give_up(struct thread *t)
 	struct thread *s = t->peer;
 
 	/* At home the node brings a result: it is not thrown away. */
-	if (!local(t) && inbox_remove(this_cpu()->id, &t->node)) {
+	if (!local(t) && (inbox_remove(this_cpu()->id, &t->node) || quiesce_cancel(t))) {
 		return true;
 	} else if (t->waits_stop) {
 		t->waits_stop->stopper = NULL;
@@ -581,6 +581,7 @@ void ipc_hurry(struct thread *t, const struct thread *asker)
 		return;
 	__atomic_store_n(&t->invoke_prio, (u8)prio, __ATOMIC_RELAXED);
 	dmb_ish();
+	inbox_hurry(t->cpu, &t->node, prio); /* the result, if it has come home already */
 	if (t->cancelling)
 		inbox_hurry(__atomic_load_n(&t->cancel_node.cpu, __ATOMIC_RELAXED), &t->cancel_node,
 			    prio);

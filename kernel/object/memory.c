@@ -205,6 +205,7 @@ int memory_op_sync(struct object *self, u64 rights, struct invocation *in)
 int memory_teardown(struct memory *m, u64 *round)
 {
 	struct mapping *map = NULL;
+	bool claimed = false;
 
 	/* Its factory is gone but for its memory, or just comes into being. */
 	if (__atomic_load_n(&m->claimed, __ATOMIC_ACQUIRE)) {
@@ -214,11 +215,13 @@ int memory_teardown(struct memory *m, u64 *round)
 		return TAKT_E_AGAIN;
 	}
 	spin_lock(&m->lock);
-	if (!list_empty(&m->mappings))
+	if (!list_empty(&m->mappings)) {
 		map = list_first(&m->mappings, struct mapping, in_memory);
+		claimed = mapping_claim(map);
+	}
 	spin_unlock(&m->lock);
 	if (map) {
-		int err = mapping_shrink(map);
+		int err = claimed ? mapping_shrink(map) : E_RESTART;
 
 		return err ? err : E_RESTART;
 	}

@@ -40,6 +40,7 @@ struct mapping {
 	struct object object;
 	struct list in_memory, in_task;
 	u8 state;
+	bool claimed; /* somebody is at it; under the task's lock */
 	u64 done;
 	struct memory *memory;
 	struct task *task;

@@ -156,6 +156,12 @@ static void mapping_drop(struct mapping *m)
 	kmem_free(m);
 }
 
+bool mapping_claim(struct mapping *m)
+{
+	/* Two may ask under different locks. */
+	return !__atomic_exchange_n(&m->claimed, true, __ATOMIC_ACQUIRE);
+}
+
 int mapping_shrink(struct mapping *m)
 {
 	struct task *t = m->task;
@@ -171,6 +177,7 @@ int mapping_shrink(struct mapping *m)
 		stage2_unmap(&t->space, IPADDR(m->va), m->size, &m->done);
 	bool gone = m->done >= m->size;
 
+	m->claimed = gone;
 	spin_unlock(&t->lock);
 	if (!gone)
 		return E_RESTART;
@@ -188,6 +195,7 @@ static int mapping_grow(struct mapping *m, u64 pa)
 			 kmem_owner(t), &m->done);
 	if (!err && m->done == m->size)
 		m->state = MAPPING_WHOLE;
+	m->claimed = err; /* who failed takes it away again */
 	spin_unlock(&t->lock);
 	return !err && m->done < m->size ? E_RESTART : err;
 }
@@ -199,6 +207,7 @@ static struct mapping *mapping_new(struct task *t, u64 va, u64 size, u64 flags)
 	if (!m)
 		return NULL;
 	m->object.type = OBJECT_INTERNAL;
+	m->claimed = true; /* by who makes it */
 	m->task = t;
 	m->va = va;
 	m->size = size;
@@ -220,16 +229,22 @@ static int mapping_enlist(struct task *t, struct mapping *m)
 	return 0;
 }
 
-static struct mapping *find_mapping(struct task *t, u64 va, u64 size, enum mapping_state state)
+/* The mapping in that state, claimed. Null if there is none; *busy: there is, and somebody is at it. */
+static struct mapping *find_mapping(struct task *t, u64 va, u64 size, enum mapping_state state,
+				    bool *busy)
 {
 	struct mapping *found = NULL;
 
+	*busy = false;
 	spin_lock(&t->lock);
 	list_for_each (l, &t->mappings) {
 		struct mapping *m = container_of(l, struct mapping, in_task);
 
 		if (m->va == va && m->size == size && m->memory && m->state == state) {
-			found = m;
+			if (mapping_claim(m))
+				found = m;
+			else
+				*busy = true;
 			break;
 		}
 	}
@@ -265,10 +280,17 @@ static int mapping_begin(struct task *t, struct memory *mem, struct mapping *m)
 
 int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 size, u64 flags)
 {
-	struct mapping *m = find_mapping(t, va, size, MAPPING_GROWS);
+	bool busy;
+	struct mapping *m = find_mapping(t, va, size, MAPPING_GROWS, &busy);
 	int err;
 
-	if (!m || m->memory != mem || m->offset != offset || m->flags != flags) {
+	if (m && (m->memory != mem || m->offset != offset || m->flags != flags)) {
+		m->claimed = false; /* somebody else's */
+		return TAKT_E_EXISTS;
+	}
+	if (busy)
+		return E_RESTART;
+	if (!m) {
 		m = mapping_new(t, va, size, flags);
 		if (!m)
 			return TAKT_E_NOMEM;
@@ -309,6 +331,7 @@ static int map_each(struct task *t, struct mapping *m, void *const *frame)
 	}
 	if (!err) {
 		m->state = MAPPING_WHOLE;
+		m->claimed = false;
 		return 0;
 	}
 	for (u64 undone = 0; undone < m->done;)
@@ -345,16 +368,22 @@ int task_map_frame(struct task *t, u64 va, void *frame)
 int task_unmap_frames(struct task *t, u64 va)
 {
 	struct mapping *found = NULL;
+	bool claimed = false;
 
 	spin_lock(&t->lock);
 	list_for_each (l, &t->mappings) {
 		struct mapping *m = container_of(l, struct mapping, in_task);
 
-		if (m->va == va && !m->memory)
+		if (m->va == va && !m->memory) {
 			found = m;
+			claimed = mapping_claim(m);
+			break;
+		}
 	}
 	spin_unlock(&t->lock);
-	return found ? mapping_shrink(found) : 0;
+	if (!found)
+		return 0;
+	return claimed ? mapping_shrink(found) : E_RESTART;
 }
 
 void task_unmap_frame(struct task *t, u64 va)
@@ -380,11 +409,14 @@ int task_op_map(struct object *self, u64 rights, struct invocation *in)
 int task_op_unmap(struct object *self, u64 rights, struct invocation *in)
 {
 	struct task *t = container_of(self, struct task, object);
-	struct mapping *m = find_mapping(t, in->w[0], in->w[1], MAPPING_SHRINKS);
+	bool busy;
+	struct mapping *m = find_mapping(t, in->w[0], in->w[1], MAPPING_SHRINKS, &busy);
 
 	(void)rights;
-	if (!m)
-		m = find_mapping(t, in->w[0], in->w[1], MAPPING_WHOLE);
+	if (!m && !busy)
+		m = find_mapping(t, in->w[0], in->w[1], MAPPING_WHOLE, &busy);
+	if (busy)
+		return E_RESTART;
 	return m ? mapping_shrink(m) : TAKT_E_RANGE;
 }
 
@@ -539,18 +571,21 @@ int task_teardown(struct task *t)
 {
 	struct object *owner = weak_get(t->vm_owner);
 	struct mapping *m = NULL;
+	bool claimed = false;
 	int err;
 
 	if (owner && !owner->dying && t->vm_page)
 		task_unmap_frame(container_of(owner, struct task, object), t->vm_page_va);
 	t->vm_owner = (struct weak){NULL, 0};
 	spin_lock(&t->lock);
-	if (!list_empty(&t->mappings))
+	if (!list_empty(&t->mappings)) {
 		m = list_first(&t->mappings, struct mapping, in_task);
+		claimed = mapping_claim(m);
+	}
 	spin_unlock(&t->lock);
 	if (!m)
 		return 0;
-	err = mapping_shrink(m);
+	err = claimed ? mapping_shrink(m) : E_RESTART;
 	return err ? err : E_RESTART;
 }
 

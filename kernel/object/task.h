@@ -66,7 +66,12 @@ int task_teardown(struct task *t) MUST_CHECK;
 /* One step of giving back its memory. True when that was all. */
 bool task_reclaim(struct task *t) MUST_CHECK;
 
-/* One step of taking a mapping away, of either side's end or of unmap. 0 when it is gone. */
+/* The right to change a mapping: one CPU at a time works on it. With its task's lock, or with that of
+ * the extent on whose list it is found. False if somebody else is at it: try again later. */
 struct mapping;
+bool mapping_claim(struct mapping *m) MUST_CHECK;
+
+/* One step of taking a claimed mapping away, of either side's end or of unmap, after which the claim
+ * is over. 0 when it is gone. */
 int mapping_shrink(struct mapping *m) MUST_CHECK;
 #endif

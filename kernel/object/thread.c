@@ -77,10 +77,24 @@ static int make_machine(struct thread *t, struct factory *f)
 	return t->machine ? 0 : TAKT_E_NOMEM;
 }
 
-static void enlist(struct task *task, struct list *threads, struct list *link)
+/* Not into a task that is being destroyed: it has looked for its threads already. */
+static int enlist(struct task *task, struct list *threads, struct list *link)
+{
+	int err = TAKT_E_STATE;
+
+	spin_lock(&task->lock);
+	if (!task->object.dying) {
+		list_add_tail(threads, link);
+		err = 0;
+	}
+	spin_unlock(&task->lock);
+	return err;
+}
+
+static void leave_task(struct task *task, struct list *link)
 {
 	spin_lock(&task->lock);
-	list_add_tail(threads, link);
+	list_del(link);
 	spin_unlock(&task->lock);
 }
 
@@ -104,14 +118,22 @@ static int configure(struct thread *t, struct task *task, struct task *guest, co
 	err = task_map_frame(task, w[0], utcb);
 	if (err)
 		goto fail_utcb;
+	err = enlist(task, &task->threads, &t->task_link);
+	if (err)
+		goto fail_list;
+	err = enlist(guest, &guest->guests, &t->guest_link);
+	if (err)
+		goto fail_guest;
 	t->utcb = utcb;
 	t->utcb_va = w[0];
 	t->page_va = w[2];
 	t->kind = (u8)w[1];
 	t->task = task;
-	enlist(task, &task->threads, &t->task_link);
-	enlist(guest, &guest->guests, &t->guest_link);
 	return 0;
+fail_guest:
+	leave_task(task, &t->task_link);
+fail_list:
+	task_unmap_frame(task, w[0]);
 fail_utcb:
 	if (page)
 		task_unmap_frame(task, w[2]);
@@ -423,13 +445,6 @@ int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)
 }
 
 /* --- Destroy --------------------------------------------------------------------------------- */
-
-static void leave_task(struct task *task, struct list *link)
-{
-	spin_lock(&task->lock);
-	list_del(link);
-	spin_unlock(&task->lock);
-}
 
 int thread_teardown(struct thread *t, struct invocation *in)
 {
