@@ -110,7 +110,8 @@ void irq_timer_fired(struct irq *irq, u64 now)
 			irq->overruns += missed;
 			next += missed * irq->period;
 		}
-		timerq_insert(&this_cpu()->timers, &irq->timer, next);
+		if (next > now) /* else time itself ends before */
+			timerq_insert(&this_cpu()->timers, &irq->timer, next);
 	}
 	if (still_pending(irq, t))
 		irq->overruns++;
