@@ -87,33 +87,41 @@ static void copy_words(u64 *to, const u64 *from)
 	to[5] = f;
 }
 
-static int invoke_object(struct thread *t, struct object *o, u64 rights)
+static inline int invoke_object(struct object *o, u64 rights, struct invocation *in)
 {
-	u64 tag = *(volatile u64 *)&t->regs->x[1];
-	unsigned label = TAKT_TAG_LABEL(tag);
-	struct takt_frame *r = t->regs;
-	struct invocation in; /* filled in below as far as the operation needs it */
+	unsigned label = TAKT_TAG_LABEL(in->tag);
 	const struct op_desc *op;
-	int err;
 
-	if (label >= MAX_OPS || !ops[o->type][label].handler)
+	if (unlikely(label >= MAX_OPS))
 		return TAKT_E_OP;
 	op = &ops[o->type][label];
-	if (op->rights & ~rights)
+	if (unlikely(!op->handler))
+		return TAKT_E_OP;
+	if (unlikely(op->rights & ~rights))
 		return TAKT_E_RIGHTS;
-	if (TAKT_TAG_WORDS(tag) < op->words)
+	if (unlikely(TAKT_TAG_WORDS(in->tag) < op->words))
 		return TAKT_E_MSG;
-	in.caller = t;
-	in.tag = tag;
-	in.window = r->x[14];
-	in.caps = TAKT_TAG_CAPS(tag);
-	copy_words(in.w, &r->x[2]);
-	if (in.caps | op->caps_least) {
-		err = resolve_caps(op, &in);
-		if (err)
+	in->caps = TAKT_TAG_CAPS(in->tag);
+	if (in->caps | op->caps_least) {
+		int err = resolve_caps(op, in);
+
+		if (unlikely(err))
 			return err;
 	}
-	err = op->handler(o, rights, &in);
+	return op->handler(o, rights, in);
+}
+
+static int invoke_from_frame(struct thread *t, struct object *o, u64 rights)
+{
+	struct takt_frame *r = t->regs;
+	struct invocation in; /* the rest is filled in as far as the operation needs it */
+	int err;
+
+	in.caller = t;
+	in.tag = *(volatile u64 *)&r->x[1];
+	in.window = r->x[14];
+	copy_words(in.w, &r->x[2]);
+	err = invoke_object(o, rights, &in);
 	/* The result, or how far a long operation has come. */
 	if (!err || err == E_RESTART)
 		copy_words(&r->x[2], in.w);
@@ -157,8 +165,22 @@ static void invoke(struct thread *t)
 		else
 			finish(t, TAKT_E_RIGHTS);
 	} else {
-		finish(t, invoke_object(t, o, rights));
+		finish(t, invoke_from_frame(t, o, rights));
 	}
+}
+
+bool invoke_quickly(struct object *o, u64 rights, struct invocation *in)
+{
+	struct cpu *c = this_cpu();
+	struct thread *t = in->caller;
+	int err = invoke_object(o, rights, in);
+
+	if (likely(!err && sched_same(c)))
+		return true;
+	if (!err || err == E_RESTART)
+		copy_words(&t->regs->x[2], in->w);
+	finish(t, err);
+	return false;
 }
 
 void invoke_here(struct thread *caller)

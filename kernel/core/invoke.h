@@ -22,6 +22,7 @@ struct invocation {
 	u64 w[TAKT_REG_WORDS]; /* message words 0..5, in and out; read once from the registers,
 				  which in a paravirtual guest are memory that others may write */
 	u64 window;	    /* slot for a new capability */
+	struct takt_frame *frame; /* fastpath.S's own: where the caller's registers were saved */
 	unsigned caps;	    /* capability arguments passed */
 	struct object *cap[2]; /* and resolved, of the types that objects.def says */
 	u64 cap_right[2];
@@ -40,6 +41,13 @@ typedef int (*op_handler)(struct object *self, u64 rights, struct invocation *in
 
 /* From the trap handler: the running thread made the system call. */
 void syscall_entry(struct thread *t);
+
+/*
+ * From fastpath.S: the running thread invokes o, which is no gate and lives. `in` is filled in up to
+ * the window; of the thread's frame, x0..x17, x30 and pc are saved. True if it worked and the thread
+ * goes on, with the words in `in`; else the frame has the result and sched_leave is to follow.
+ */
+bool invoke_quickly(struct object *o, u64 rights, struct invocation *in);
 
 /* Does the invocation of `caller` here; from the inbox. */
 void invoke_here(struct thread *caller);

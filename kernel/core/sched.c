@@ -4,6 +4,7 @@
  * dispatcher walks from its home thread along the open calls to the tip of the chain. Donation,
  * helping and several SCs a thread all follow from that one rule.
  */
+#include <arch/switch.h>
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
@@ -60,7 +61,7 @@ static void enqueue(struct cpu *c, struct sc *sc, bool at_head)
 
 /* What is more urgent than all others will most likely run at once: it does not go through the
  * queue, but waits in c->next. */
-static void ready_insert(struct cpu *c, struct sc *sc, bool at_head)
+static inline void ready_insert(struct cpu *c, struct sc *sc, bool at_head)
 {
 	sc->state = SC_READY;
 	if ((int)sc->prio > ready_top(c)) {
@@ -89,7 +90,7 @@ static void ready_remove(struct cpu *c, struct sc *sc)
 
 static struct sc_refill *refill_at(struct sc *sc, unsigned i)
 {
-	return &sc->refill[(sc->head + i) % SC_REFILLS];
+	return &sc->refill[(sc->head + i) & (SC_REFILLS - 1)];
 }
 
 static bool round_robin(const struct sc *sc)
@@ -119,27 +120,16 @@ static void refill_add(struct sc *sc, u64 time, u64 amount)
 
 static void refill_pop(struct sc *sc)
 {
-	sc->head = (sc->head + 1) % SC_REFILLS;
+	sc->head = (sc->head + 1) & (SC_REFILLS - 1);
 	sc->count--;
 }
 
 /* Takes the time since sc->started out of the budget. What was used from instant t on comes back at
  * t + period; what was overrun is taken from later refills. */
-static void sc_charge(struct sc *sc, u64 now)
+static NOINLINE void charge_refills(struct sc *sc, u64 now, u64 used)
 {
-	u64 used = now - sc->started;
-	u64 back = sc->started + sc->period;
+	u64 back = now - used + sc->period;
 
-	sc->consumed += used;
-	sc->started = now;
-	if (round_robin(sc)) {
-		struct sc_refill *h = refill_at(sc, 0);
-
-		h->amount -= MIN(used, h->amount);
-		if (h->amount < min_budget)
-			h->amount = 0;
-		return;
-	}
 	if (likely(used && used < refill_at(sc, 0)->amount)) {
 		refill_at(sc, 0)->amount -= used;
 		refill_add(sc, back, used);
@@ -168,24 +158,43 @@ static void sc_charge(struct sc *sc, u64 now)
 		refill_at(sc, 0)->time += used / sc->budget * sc->period + used % sc->budget;
 }
 
+static inline void sc_charge(struct sc *sc, u64 now)
+{
+	u64 used = now - sc->started;
+	struct sc_refill *h = refill_at(sc, 0);
+
+	sc->consumed += used;
+	sc->started = now;
+	if (round_robin(sc))
+		h->amount = used + min_budget <= h->amount ? h->amount - used : 0;
+	else
+		charge_refills(sc, now, used);
+}
+
+static NOINLINE void sc_wait_refill(struct cpu *c, struct sc *sc)
+{
+	u64 when = refill_at(sc, 0)->time;
+
+	sc->state = SC_DEPLETED;
+	TRACE(c, DEPLETED, sc->prio, sc->object.birth, sc->home->object.birth, when);
+	timerq_insert(&c->timers, &sc->timer, when);
+}
+
 /* An SC that wants to run goes to the ready queue, or waits for its refill. */
-static void sc_queue(struct cpu *c, struct sc *sc, u64 now, bool at_head)
+static inline void sc_queue(struct cpu *c, struct sc *sc, bool at_head)
 {
 	struct sc_refill *h = refill_at(sc, 0);
 
-	if (round_robin(sc)) {
-		if (!h->amount) {
+	if (likely(round_robin(sc))) {
+		if (unlikely(!h->amount)) {
 			h->amount = sc->budget;
 			at_head = false;
 		}
-		ready_insert(c, sc, at_head);
-	} else if (h->time <= now && h->amount >= min_budget) {
-		ready_insert(c, sc, at_head);
-	} else {
-		sc->state = SC_DEPLETED;
-		TRACE(c, DEPLETED, sc->prio, sc->object.birth, sc->home->object.birth, h->time);
-		timerq_insert(&c->timers, &sc->timer, h->time);
+	} else if (h->amount < min_budget || h->time > now_ticks()) {
+		sc_wait_refill(c, sc);
+		return;
 	}
+	ready_insert(c, sc, at_head);
 }
 
 static void raise_depleted(struct sc *sc)
@@ -197,14 +206,14 @@ static void raise_depleted(struct sc *sc)
 }
 
 /* The running SC leaves the CPU but still wants to run. */
-static void sc_put(struct cpu *c, u64 now, bool at_head)
+static inline void sc_put(struct cpu *c, u64 now, bool at_head)
 {
 	struct sc *sc = c->sc;
 
 	sc_charge(sc, now);
 	c->sc = NULL;
-	sc_queue(c, sc, now, at_head);
-	if (sc->state == SC_DEPLETED)
+	sc_queue(c, sc, at_head);
+	if (unlikely(sc->state == SC_DEPLETED))
 		raise_depleted(sc);
 }
 
@@ -214,19 +223,20 @@ static COLD void activate_traced(struct sc *sc)
 	struct cpu *c = this_cpu();
 
 	TRACE(c, ACTIVATED, sc->prio, sc->object.birth, sc->home->object.birth);
-	sc_queue(c, sc, now_ticks(), false);
+	sc_queue(c, sc, false);
 }
 
 void sc_activate(struct sc *sc)
 {
 	struct cpu *c = this_cpu();
 
+	ASSERT(sc->cpu == c->id);
 	if (sc->state != SC_DORMANT)
 		return;
 	if (unlikely(c->tracing))
 		activate_traced(sc);
 	else
-		sc_queue(c, sc, now_ticks(), false);
+		sc_queue(c, sc, false);
 }
 
 void sc_deactivate(struct sc *sc)
@@ -422,7 +432,7 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 
 /* --- Choosing ------------------------------------------------------------------------------- */
 
-static void program_timer(struct cpu *c)
+static inline void program_timer(struct cpu *c)
 {
 	u64 at = MIN(c->timer_first = timerq_next(&c->timers), c->chain_deadline);
 
@@ -460,7 +470,14 @@ static void idle(struct cpu *c)
 	irq_poll();
 }
 
-static struct thread *choose(struct cpu *c)
+static void run(struct cpu *c, struct sc *sc, u64 now)
+{
+	sc->state = SC_RUNNING;
+	sc->started = now;
+	c->sc = sc;
+}
+
+static NOINLINE struct thread *choose(struct cpu *c)
 {
 	for (;;) {
 		int ready = ready_top(c);
@@ -480,9 +497,7 @@ static struct thread *choose(struct cpu *c)
 			if (c->sc)
 				sc_put(c, now, true);
 			ready_remove(c, sc);
-			sc->state = SC_RUNNING;
-			sc->started = now;
-			c->sc = sc;
+			run(c, sc, now);
 			continue; /* the one put back may have triggered something */
 		}
 		if (!c->sc) {
@@ -492,22 +507,19 @@ static struct thread *choose(struct cpu *c)
 		struct thread *t = walk(c, c->sc);
 
 		/* A call that ended on the way may have made somebody more urgent ready. */
-		if (t && ready_top(c) <= (int)c->sc->prio && publish(c, c->sc->prio)) {
-			c->resched = false; /* all that asked for it is decided */
+		if (t && ready_top(c) <= (int)c->sc->prio && publish(c, c->sc->prio))
 			return t;
-		}
 	}
 }
 
-void sched_leave(void)
+static NOINLINE void leave_slowly(struct cpu *c)
 {
-	struct cpu *c = this_cpu();
 	bool chosen = false;
 
 	for (;;) {
 		if (c->resched || inbox_top(&c->inbox) > c->prio) {
-			c->resched = false;
 			c->thread = choose(c);
+			c->resched = false; /* all that asked for it is decided */
 			chosen = true;
 		}
 		if (unlikely(c->thread->in_guest)) {
@@ -526,10 +538,66 @@ void sched_leave(void)
 		program_timer(c);
 }
 
+/*
+ * The usual case, without asking again for what is known already: a native thread in no call, more
+ * urgent than all others that are ready, takes over from a round-robin SC or from none. It does what
+ * a turn of the loop in choose(), a walk and the rest of leave_slowly() would do.
+ */
+static inline bool leave_simply(struct cpu *c)
+{
+	struct sc *old = c->sc, *sc = c->next;
+	struct thread *t;
+	u64 now, at;
+
+	if (unlikely(!sc)) {
+		if (!c->ready_levels)
+			return false;
+		sc = ready_first(c, queue_top(c));
+	}
+	t = sc->home;
+	if (t->state != THREAD_RUN || t->in_guest || c->tracing || !context_is_native(c) ||
+	    inbox_top(&c->inbox) >= (int)sc->prio)
+		return false;
+	now = now_ticks();
+	if (old) {
+		if (sc->prio <= old->prio || !round_robin(old) ||
+		    now - old->started + min_budget > refill_at(old, 0)->amount)
+			return false;
+	}
+	ready_remove(c, sc);
+	if (old) {
+		old->consumed += now - old->started;
+		refill_at(old, 0)->amount -= now - old->started;
+		ready_insert(c, old, true);
+	}
+	run(c, sc, now);
+	c->thread = t;
+	c->chain_deadline = TAKT_NEVER;
+	c->tangled = false;
+	c->resched = false;
+	if (!publish(c, sc->prio))
+		return false;
+	context_switch(c, t);
+	at = MIN(c->timer_first = timerq_next(&c->timers), now + refill_at(sc, 0)->amount);
+	if (at != c->timer_at) {
+		c->timer_at = at;
+		timer_set(at);
+	}
+	return true;
+}
+
+void sched_leave(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (!c->resched || !leave_simply(c))
+		leave_slowly(c);
+}
+
 /* --- The timer ------------------------------------------------------------------------------ */
 
 /* A refill, or a deadline in the chain of a parked SC. */
-static void sc_timer_due(struct cpu *c, struct sc *sc, u64 now)
+static void sc_timer_due(struct cpu *c, struct sc *sc)
 {
 	if (sc->state == SC_PARKED) {
 		unpark(sc);
@@ -537,7 +605,7 @@ static void sc_timer_due(struct cpu *c, struct sc *sc, u64 now)
 	}
 	TRACE(c, REPLENISHED, sc->prio, sc->object.birth, sc->home->object.birth,
 	      refill_at(sc, 0)->amount);
-	sc_queue(c, sc, now, false);
+	sc_queue(c, sc, false);
 }
 
 static void thread_timer_due(struct thread *t)
@@ -580,7 +648,7 @@ void sched_timer(void)
 		timerq_remove(&c->timers, t);
 		switch ((enum timer_kind)t->kind) {
 		case TIMER_SC:
-			sc_timer_due(c, container_of(t, struct sc, timer), now);
+			sc_timer_due(c, container_of(t, struct sc, timer));
 			break;
 		case TIMER_THREAD:
 			thread_timer_due(container_of(t, struct thread, timer));

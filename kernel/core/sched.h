@@ -4,6 +4,8 @@
 #define CORE_SCHED_H
 
 #include <core/cpu.h>
+#include <core/inbox.h>
+#include <core/timerq.h>
 #include <object/sc.h>
 #include <object/thread.h>
 
@@ -12,6 +14,13 @@ void sched_init_cpu(struct cpu *c);
 /* Chooses what runs next, programs the timer, and loads that thread's context. Idles if nothing
  * wants to run. The last thing before the kernel is left. */
 void sched_leave(void);
+
+/* The running thread goes on as it is, and sched_leave would change nothing. */
+static inline bool sched_same(const struct cpu *c)
+{
+	return !c->resched && !c->thread->in_guest && c->timer_first == timerq_next(&c->timers) &&
+	       inbox_top(&c->inbox) <= c->prio;
+}
 
 /* The hardware timer fired. */
 void sched_timer(void);

@@ -43,18 +43,23 @@ int intc_get_line(u32 intid, struct irq *irq)
 
 /* --- Arrival --------------------------------------------------------------------------------- */
 
-void irq_deliver(struct irq *irq)
+static inline void deliver(struct irq *irq)
 {
 	struct thread *t = irq->thread;
 
 	if (irq->target == IRQ_UNBOUND)
 		return;
-	if (irq->target == IRQ_THREAD)
+	if (likely(irq->target == IRQ_THREAD))
 		thread_signal(t, irq->badge);
 	else if (t->kind == TAKT_THREAD_PV)
 		pv_arrive(t, irq->virq);
 	else
 		virq_arrive(t, irq->virq, irq->intid, irq->intid);
+}
+
+void irq_deliver(struct irq *irq)
+{
+	deliver(irq);
 }
 
 void irq_arrive(struct irq *irq)
@@ -64,7 +69,7 @@ void irq_arrive(struct irq *irq)
 	if (irq->target == IRQ_UNBOUND)
 		return;
 	if (irq->cpu == this_cpu()->id) {
-		irq_deliver(irq);
+		deliver(irq);
 		return;
 	}
 	/* At the priority of whom it is for, not of the sender: the message does no more there
@@ -78,7 +83,6 @@ void irq_hardware(u32 intid, u32 raw)
 {
 	struct irq *irq = intid < LINES ? __atomic_load_n(&line[intid], __ATOMIC_ACQUIRE) : NULL;
 
-	irqc_drop(raw);
 	if (unlikely(!irq || irq->target == IRQ_UNBOUND || irq->cpu != this_cpu()->id)) {
 		irqc_disable(intid);
 		irqc_deactivate(raw);
@@ -86,7 +90,7 @@ void irq_hardware(u32 intid, u32 raw)
 	}
 	/* Active until the handler's ack, or the guest's end of interrupt: that is its mask. */
 	irq->held = true;
-	irq_deliver(irq);
+	deliver(irq);
 }
 
 static bool still_pending(struct irq *irq, struct thread *t)
@@ -115,7 +119,7 @@ void irq_timer_fired(struct irq *irq, u64 now)
 	}
 	if (still_pending(irq, t))
 		irq->overruns++;
-	irq_deliver(irq);
+	deliver(irq);
 }
 
 /* --- Operations ------------------------------------------------------------------------------ */

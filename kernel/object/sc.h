@@ -20,7 +20,7 @@ enum sc_state {
 	SC_PARKED,   /* the tip of its chain is blocked; on that thread's list */
 };
 
-#define SC_REFILLS 8
+#define SC_REFILLS 8 /* a power of two */
 
 struct sc_refill {
 	u64 time, amount; /* `amount` ticks are usable from `time` on */

@@ -88,6 +88,7 @@ void irq_poll(void)
 	if (intid == IRQ_NONE)
 		return;
 	if (intid != platform.hyp_timer_intid && intid != KICK) {
+		irqc_drop(raw);
 		irq_hardware(intid, raw);
 		return;
 	}

@@ -10,6 +10,7 @@
 #include <arch/switch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/invoke.h>
 #include <object/gate.h>
 #include <object/task.h>
 #include <object/thread.h>
@@ -51,6 +52,13 @@ AT(struct thread, pending, THREAD_PENDING);
 AT(struct thread, wanters, THREAD_WANTERS);
 AT(struct thread, timer.queued, THREAD_TIMER_QUEUED);
 AT(struct thread, fp, THREAD_FP);
+AT(struct thread, utcb, THREAD_UTCB);
+AT(struct invocation, caller, INVOCATION_CALLER);
+AT(struct invocation, tag, INVOCATION_CALLER + 8);
+AT(struct invocation, w, INVOCATION_W(0));
+AT(struct invocation, window, INVOCATION_WINDOW);
+AT(struct invocation, frame, INVOCATION_FRAME);
+_Static_assert(sizeof(struct invocation) <= INVOCATION_SIZE, "offsets.h");
 AT(struct task, space, TASK_SPACE);
 AT(struct task, slots, TASK_SLOTS);
 AT(struct task, leaf, TASK_LEAF);

@@ -28,6 +28,35 @@
 #define CALL_DEPTH 8
 #define E_CAP -1
 
+	/* The gate in x14 opens a call of x11 to x12, or it is not that case: slow. w17: CPU_ID. */
+	.macro begin_call
+	add	x9, x14, x17, lsl #3		/* this CPU's target: if there, it lives */
+	ldr	x12, [x9, #GATE_TARGET]
+	cbz	x12, slow
+	ldr	w9, [x12, #THREAD_WAIT_WORD]
+	ldrb	w13, [x12, #THREAD_TIMER_QUEUED]
+	ldrb	w17, [x11, #THREAD_DEPTH]
+	cmp	w9, #STATE_WAIT
+	ccmp	w13, #0, #0, eq
+	b.ne	slow
+	cmp	w17, #CALL_DEPTH
+	b.hs	slow
+
+	/* Nothing can fail from here on. */
+	ldr	x8, [x14, #GATE_BADGE]
+	ldr	x16, [x12, #OBJECT_BIRTH]
+	add	w17, w17, #1
+	mov	w9, #STATE_RUN
+	mov	w13, #STATE_OPEN
+	mov	x15, #-1		/* TAKT_NEVER */
+	strb	w17, [x12, #THREAD_DEPTH]
+	strb	w9, [x12, #THREAD_WAIT_WORD]
+	strb	w13, [x11, #THREAD_WAIT_WORD]
+	str	x11, [x12, #THREAD_CALLER]
+	stp	x12, x16, [x11, #THREAD_PEER]
+	str	x15, [x11, #THREAD_DEADLINE]
+	.endm
+
 	.text
 	.balign 64
 	.global lower_sync
@@ -44,10 +73,7 @@ lower_sync:
 	b.ne	slow
 #if FAST
 	ldp	w13, w17, [x10, #CPU_NOT_FAST]	/* and CPU_ID */
-	lsr	x9, x1, #16		/* words, and nothing above them */
-	cmp	x9, #TAKT_REG_WORDS
-	ccmp	w13, #0, #0, ls
-	b.ne	slow
+	cbnz	w13, slow
 	ldr	x11, [x10, #CPU_THREAD]
 	cbz	x8, fast_call
 	cmp	x8, #TAKT_REPLY_WAIT
@@ -88,36 +114,71 @@ fast_call:
 	cmp	x9, x16
 	b.ne	no_object
 	ldrh	w9, [x14, #OBJECT_TYPE]	/* a gate, and not dying */
+	lsr	x13, x1, #16		/* words, and nothing above them */
 	cmp	w9, #TYPE_GATE
-	b.ne	slow
+	b.ne	object_call
 	tbz	x15, #RIGHT_CALL_BIT, slow
-
-	add	x9, x14, x17, lsl #3		/* this CPU's target: if there, it lives */
-	ldr	x12, [x9, #GATE_TARGET]
-	cbz	x12, slow
-	ldr	w9, [x12, #THREAD_WAIT_WORD]
-	ldrb	w13, [x12, #THREAD_TIMER_QUEUED]
-	ldrb	w17, [x11, #THREAD_DEPTH]
-	cmp	w9, #STATE_WAIT
-	ccmp	w13, #0, #0, eq
-	b.ne	slow
-	cmp	w17, #CALL_DEPTH
-	b.hs	slow
-
-	/* Nothing can fail from here on. */
-	ldr	x8, [x14, #GATE_BADGE]
-	ldr	x16, [x12, #OBJECT_BIRTH]
-	add	w17, w17, #1
-	mov	w9, #STATE_RUN
-	mov	w13, #STATE_OPEN
-	mov	x15, #-1		/* TAKT_NEVER */
-	strb	w17, [x12, #THREAD_DEPTH]
-	strb	w9, [x12, #THREAD_WAIT_WORD]
-	strb	w13, [x11, #THREAD_WAIT_WORD]
-	str	x11, [x12, #THREAD_CALLER]
-	stp	x12, x16, [x11, #THREAD_PEER]
-	str	x15, [x11, #THREAD_DEADLINE]
+	cmp	x13, #TAKT_REG_WORDS
+	b.hi	long_call
+	begin_call
 	b	fast_switch
+
+long_call:
+	cmp	x13, #TAKT_MAX_WORDS
+	b.hi	slow
+	begin_call
+	b	copy_words
+
+	/*
+	 * An operation of another object. It most likely ends in this thread, so what C keeps is not
+	 * saved (see vectors.S); the words go to C, and the results come back, in an invocation on
+	 * the stack. But a thread that names itself needs its whole frame.
+	 */
+object_call:
+	tbnz	w9, #8, slow			/* dying */
+	cmp	x14, x11
+	b.eq	slow
+	mov	x16, sp
+	ldr	x17, [x10, #CPU_STACK_TOP]
+	stp	x0, x1, [sp, #FRAME_X(0)]
+	stp	x2, x3, [sp, #FRAME_X(2)]
+	stp	x4, x5, [sp, #FRAME_X(4)]
+	stp	x6, x7, [sp, #FRAME_X(6)]
+	ldr	x9, [sp, #FRAME_X(14)]
+	str	x30, [sp, #FRAME_X(30)]
+	mrs	x12, elr_el2		/* C may want it done again */
+	str	x12, [sp, #FRAME_PC]
+	sub	sp, x17, #INVOCATION_SIZE
+	stp	x11, x1, [sp, #INVOCATION_CALLER]	/* and tag */
+	stp	x2, x3, [sp, #INVOCATION_W(0)]
+	stp	x4, x5, [sp, #INVOCATION_W(2)]
+	stp	x6, x7, [sp, #INVOCATION_W(4)]
+	stp	x9, x16, [sp, #INVOCATION_WINDOW]	/* and frame */
+	mov	x12, #-1		/* TAKT_NEVER */
+	str	x12, [x11, #THREAD_DEADLINE]
+	mov	x0, x14
+	lsr	x1, x15, #48
+	mov	x2, sp
+	bl	invoke_quickly
+	ldr	x16, [sp, #INVOCATION_FRAME]
+	cbz	w0, 1f
+	ldp	x2, x3, [sp, #INVOCATION_W(0)]
+	ldp	x4, x5, [sp, #INVOCATION_W(2)]
+	ldp	x6, x7, [sp, #INVOCATION_W(4)]
+	mov	sp, x16
+	ldr	x30, [sp, #FRAME_X(30)]
+	ldp	x16, x17, [sp, #FRAME_X(16)]
+	ldp	x14, x15, [sp, #FRAME_X(14)]
+	ldp	x12, x13, [sp, #FRAME_X(12)]
+	ldp	x10, x11, [sp, #FRAME_X(10)]
+	ldp	x8, x9, [sp, #FRAME_X(8)]
+	mov	x0, #0
+	mov	x1, #0
+	eret
+	dsb	nsh
+	isb
+1:	mov	sp, x16
+	b	leave_changed
 
 	/* The answer to a slot without an object needs nothing but the registers used so far. */
 no_object:
@@ -137,7 +198,10 @@ no_object:
 	 * through its caller, which therefore is what the SC runs next.
 	 */
 fast_reply:
+	lsr	x16, x1, #16		/* words, and nothing above them */
 	ldr	x12, [x11, #THREAD_CALLER]
+	cmp	x16, #TAKT_MAX_WORDS
+	b.hi	slow
 	cbz	x12, slow
 	ldr	w9, [x11, #THREAD_WAIT_WORD]	/* RUN, no remote caller */
 	ldr	w13, [x12, #THREAD_WAIT_WORD]	/* OPEN, no fault, no guest */
@@ -145,9 +209,9 @@ fast_reply:
 	ccmp	w13, #STATE_OPEN, #0, eq
 	b.ne	slow
 	ldp	x14, x15, [x11, #THREAD_PENDING] /* and the head of the wanters */
-	add	x16, x11, #THREAD_WANTERS
+	add	x9, x11, #THREAD_WANTERS
 	cbnz	x14, slow
-	cmp	x15, x16
+	cmp	x15, x9
 	b.ne	slow
 
 	mov	w9, #STATE_RUN
@@ -156,6 +220,28 @@ fast_reply:
 	strb	w13, [x11, #THREAD_WAIT_WORD]
 	strb	wzr, [x11, #THREAD_DEPTH]
 	str	xzr, [x11, #THREAD_CALLER]
+	cmp	x16, #TAKT_REG_WORDS
+	b.ls	fast_switch
+
+	/* Words beyond the sixth, from UTCB to UTCB. At most 58. */
+copy_words:
+	ldr	x13, [x11, #THREAD_UTCB]
+	ldr	x14, [x12, #THREAD_UTCB]
+	cbz	x13, fast_switch
+	cbz	x14, fast_switch
+	lsr	x9, x1, #16
+	sub	x9, x9, #TAKT_REG_WORDS
+	add	x13, x13, #8 * TAKT_REG_WORDS
+	add	x14, x14, #8 * TAKT_REG_WORDS
+	tbz	x9, #0, 1f
+	ldr	x15, [x13], #8
+	str	x15, [x14], #8
+1:	subs	x9, x9, #2
+	b.lo	fast_switch
+2:	ldp	x15, x16, [x13], #16
+	stp	x15, x16, [x14], #16
+	subs	x9, x9, #2
+	b.hs	2b
 
 	/* From x11 to x12, whose x0 is 0 and x1..x8 are as they are now. */
 fast_switch:

@@ -13,6 +13,7 @@
 #include <object/irq.h>
 
 #define KICK_INTID 0
+#define GIC_FIRST_SPI 32u
 
 void trap_init_cpu(void)
 {
@@ -63,7 +64,7 @@ void trap_sync(void)
 	sched_leave();
 }
 
-void irq_poll(void)
+static inline void take_irq(void)
 {
 	struct cpu *c = this_cpu();
 	u32 raw = irqc_ack_raw();
@@ -71,7 +72,10 @@ void irq_poll(void)
 
 	if (intid < 1020)
 		TRACE(c, INTERRUPT, intid, 0);
-	if (intid == platform.hyp_timer_intid) {
+	if (intid - GIC_FIRST_SPI < 1020 - GIC_FIRST_SPI) {
+		irqc_drop(raw);
+		irq_hardware(intid, raw);
+	} else if (intid == platform.hyp_timer_intid) {
 		irqc_drop(raw);
 		irqc_deactivate(raw);
 		sched_timer();
@@ -84,14 +88,20 @@ void irq_poll(void)
 	} else if (intid == platform.maintenance_intid) {
 		machine_maintenance(c, raw);
 	} else if (intid < 1020) {
+		irqc_drop(raw);
 		irq_hardware(intid, raw);
 	}
 }
 
-void trap_irq(void)
+void irq_poll(void)
 {
-	irq_poll();
-	sched_leave();
+	take_irq();
+}
+
+bool trap_irq(void)
+{
+	take_irq();
+	return sched_same(this_cpu());
 }
 
 /* An SError belongs to whoever ran; it cannot be told more exactly. */

@@ -5,11 +5,16 @@
  * While a context of user level or of a guest runs, SP_EL2 points to its register frame
  * (struct takt_frame), so entry needs no scratch register. The kernel itself runs on its CPU's one
  * stack with all interrupts masked, and never returns from C to an interrupted kernel path.
+ *
+ * C keeps x19..x29 and does not use x18; nothing in the kernel changes SP_EL0, ELR or SPSR. So what
+ * most likely ends in the context that it began in, an interrupt or an operation of an object, saves
+ * no more than C may clobber. Only when C says that another context runs, or that this one has
+ * changed, the rest is saved, before sched_leave; everything comes from memory then.
  */
 #include <takt/types.h>
 
-	/* What fastpath.S has not saved when it gives up. */
-	.macro save_rest
+	/* What C does not clobber; x0..x3 are free. */
+	.macro save_kept
 	stp	x18, x19, [sp, #144]
 	stp	x20, x21, [sp, #160]
 	stp	x22, x23, [sp, #176]
@@ -17,16 +22,31 @@
 	stp	x26, x27, [sp, #208]
 	stp	x28, x29, [sp, #224]
 	mrs	x1, sp_el0
-	stp	x30, x1, [sp, #240]
-	mrs	x2, elr_el2
 	mrs	x3, spsr_el2
-	stp	x2, x3, [sp, #256]
+	str	x1, [sp, #248]
+	str	x3, [sp, #264]
+	.endm
+
+	.macro save_pc
+	mrs	x2, elr_el2
+	str	x2, [sp, #256]
+	.endm
+
+	.macro kernel_stack
 	mrs	x0, tpidr_el2		/* struct cpu */
 	ldr	x1, [x0]		/* stack_top */
 	mov	sp, x1
 	.endm
 
-	.macro save_frame
+	/* What fastpath.S has not saved when it gives up. */
+	.macro save_rest
+	str	x30, [sp, #240]
+	save_pc
+	save_kept
+	kernel_stack
+	.endm
+
+	.macro save_scratch
 	stp	x0, x1, [sp, #0]
 	stp	x2, x3, [sp, #16]
 	stp	x4, x5, [sp, #32]
@@ -36,7 +56,6 @@
 	stp	x12, x13, [sp, #96]
 	stp	x14, x15, [sp, #112]
 	stp	x16, x17, [sp, #128]
-	save_rest
 	.endm
 
 	.macro vector name
@@ -74,12 +93,44 @@ lower_sync_slow:
 	b	kernel_exit
 
 lower_irq:
-	save_frame
+	save_scratch
+	str	x30, [sp, #240]
+	mrs	x0, tpidr_el2
+	ldr	x1, [x0]
+	mov	x2, sp
+	str	x2, [x1, #-16]!
+	mov	sp, x1
 	bl	trap_irq
+	ldr	x1, [sp]
+	mov	sp, x1
+	cbz	w0, leave_other
+	ldr	x30, [sp, #240]
+	ldp	x16, x17, [sp, #128]
+	ldp	x14, x15, [sp, #112]
+	ldp	x12, x13, [sp, #96]
+	ldp	x10, x11, [sp, #80]
+	ldp	x8, x9, [sp, #64]
+	ldp	x6, x7, [sp, #48]
+	ldp	x4, x5, [sp, #32]
+	ldp	x2, x3, [sp, #16]
+	ldp	x0, x1, [sp, #0]
+	eret
+	dsb	nsh
+	isb
+
+	/* The context that the kernel was entered from does not simply go on. */
+leave_other:
+	save_pc
+	.global leave_changed
+leave_changed:
+	save_kept
+	kernel_stack
+	bl	sched_leave
 	b	kernel_exit
 
 lower_serror:
-	save_frame
+	save_scratch
+	save_rest
 	bl	trap_serror
 	b	kernel_exit
 

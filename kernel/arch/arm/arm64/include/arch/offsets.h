@@ -39,6 +39,15 @@
 #define THREAD_TIMER_QUEUED 153
 #define THREAD_FP 160
 
+#define THREAD_UTCB 1024
+
+/* struct invocation */
+#define INVOCATION_CALLER 0 /* and tag */
+#define INVOCATION_W(n) (16 + 8 * (n))
+#define INVOCATION_WINDOW 64
+#define INVOCATION_FRAME 72
+#define INVOCATION_SIZE 128
+
 /* struct task */
 #define TASK_SLOTS 32
 #define TASK_LEAF 40

@@ -35,4 +35,19 @@ static inline void switch_native(struct cpu *c, struct thread *next)
 	c->frame = next->regs;
 	c->loaded = next;
 }
+
+/* For context_switch: native code is what is loaded. */
+static inline bool context_is_native(const struct cpu *c)
+{
+	return c->loaded && !c->loaded_guest;
+}
+
+/* context_load() to the native context of t, where a native one is loaded. */
+static inline void context_switch(struct cpu *c, struct thread *t)
+{
+	if (likely(c->loaded != t))
+		switch_native(c, t);
+	else
+		c->frame = t->regs;
+}
 #endif

@@ -26,7 +26,7 @@ void trap_init_cpu(void);
 
 /* Called by vectors.S only. */
 void trap_sync(void);
-void trap_irq(void);
+bool trap_irq(void); /* false: sched_leave is to follow */
 void trap_serror(void);
 void trap_el2(u64 esr, u64 elr, u64 far) NORETURN;
 void kernel_enter(void) NORETURN;

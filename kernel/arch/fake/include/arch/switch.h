@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Switching contexts where there are none. */
+#ifndef ARCH_SWITCH_H
+#define ARCH_SWITCH_H
+
+#include <core/context.h>
+
+static inline bool context_is_native(const struct cpu *c)
+{
+	return c->loaded && !c->loaded_guest;
+}
+
+static inline void context_switch(struct cpu *c, struct thread *t)
+{
+	context_load(c, t);
+}
+#endif
