@@ -138,6 +138,7 @@ void smp_start(void);
 
 /* --- Early console --------------------------------------------------------------------------- */
 void early_putc(char c); /* polled PL011; nothing where there is none */
+bool early_ready(void);	 /* it would take a character without a wait */
 
 /* --- Called by the architecture -------------------------------------------------------------- */
 void kernel_main(void) NORETURN;	   /* boot CPU, MMU on, platform known */

@@ -40,4 +40,8 @@ void ipc_fault(struct thread *t, u64 syndrome, u64 address);
 
 /* What the fault was, in words, with all registers, on the log. In arch. */
 void fault_dump(const struct thread *t, u64 syndrome, u64 address);
+
+/* A dump that is not written yet; writes its next line. One CPU at a time. False: there is none. */
+bool fault_dump_waiting(void) MUST_CHECK;
+bool fault_dump_line(void);
 #endif

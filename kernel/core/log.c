@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/inline.h>
 #include <core/arch.h>
+#include <core/ipc.h>
 #include <core/log.h>
 #include <core/printf.h>
 
@@ -10,24 +11,97 @@ static u64 written; /* bytes ever */
 static bool quiet;  /* a driver has the UART */
 static bool panicking;
 
+/* What has still to go to the early console. Nobody waits for that with interrupts masked: a few
+ * characters go out whenever a CPU stands at its dispatcher, more when it has nothing else to do. */
+static struct spinlock out_lock;
+static char out[LOG_SIZE];
+static u64 out_head, out_tail; /* bytes ever put in and taken out */
+static u64 lost;
+static bool at_once = true; /* while booting */
+
+#define DRAIN_STEP 16
+#define DRAIN_ALL UINT32_MAX
+
+static bool pending(void)
+{
+	return __atomic_load_n(&out_tail, __ATOMIC_RELAXED) !=
+	       __atomic_load_n(&out_head, __ATOMIC_RELAXED);
+}
+
+bool log_waiting(void)
+{
+	return pending() || fault_dump_waiting();
+}
+
+size_t log_room(void)
+{
+	return LOG_SIZE - (out_head - __atomic_load_n(&out_tail, __ATOMIC_RELAXED));
+}
+
+static void drain(u32 most)
+{
+	u64 tail, head;
+
+	spin_lock(&out_lock);
+	/* Room for a line has been made: put the next one of a dump into words. */
+	if (!pending())
+		fault_dump_line();
+	head = __atomic_load_n(&out_head, __ATOMIC_ACQUIRE);
+	for (tail = out_tail; most-- && tail != head; tail++) {
+		char c = out[tail % LOG_SIZE];
+
+		if (most < DRAIN_STEP && !early_ready())
+			break;
+		if (c == '\n')
+			early_putc('\r');
+		early_putc(c);
+	}
+	__atomic_store_n(&out_tail, tail, __ATOMIC_RELEASE);
+	spin_unlock(&out_lock);
+}
+
+void log_drain(void)
+{
+	drain(DRAIN_STEP);
+}
+
+void log_flush(void)
+{
+	while (log_waiting())
+		drain(DRAIN_ALL);
+}
+
+void log_booted(void)
+{
+	at_once = false;
+}
+
 void log_console(bool on)
 {
 	__atomic_store_n(&quiet, !on, __ATOMIC_RELAXED);
 }
+
+static void drain(u32 most);
 
 void log_write(const char *text, size_t n, bool urgent)
 {
 	bool echo = urgent || !__atomic_load_n(&quiet, __ATOMIC_RELAXED);
 
 	spin_lock(&lock);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		ring[written++ % LOG_SIZE] = text[i];
-		if (echo && text[i] == '\n')
-			early_putc('\r');
-		if (echo)
-			early_putc(text[i]);
+	if (echo && log_room() < n) {
+		lost += n;
+	} else if (echo) {
+		u64 head = out_head;
+
+		for (size_t i = 0; i < n; i++)
+			out[head++ % LOG_SIZE] = text[i];
+		__atomic_store_n(&out_head, head, __ATOMIC_RELEASE);
 	}
 	spin_unlock(&lock);
+	if (at_once)
+		drain(DRAIN_ALL);
 }
 
 size_t log_read(u64 *position, char *buf, size_t size)
@@ -82,6 +156,8 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	n = format_va(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	for (u64 i = out_tail; i < out_head; i++)
+		early_putc(out[i % LOG_SIZE]);
 	for (const char *s = "\r\ntakt: PANIC: "; *s; s++)
 		early_putc(*s);
 	for (size_t i = 0; i < n; i++)

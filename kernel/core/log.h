@@ -17,6 +17,19 @@ void log_console(bool on);
 /* As klog, but goes to the console in any case: fault dumps. */
 void klog_urgent(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether something waits for the early console, and how many bytes more may. What does not fit is
+ * lost to the console, not to the ring. */
+bool log_waiting(void) MUST_CHECK;
+size_t log_room(void) MUST_CHECK;
+
+/* Lets a few characters out, as far as the device takes them at once; or all, however long it takes:
+ * before power-off. */
+void log_drain(void);
+void log_flush(void);
+
+/* From now on nobody waits for the console. */
+void log_booted(void);
+
 /* Text from elsewhere. */
 void log_write(const char *text, size_t n, bool urgent);
 

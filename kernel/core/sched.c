@@ -10,6 +10,7 @@
 #include <core/cpu.h>
 #include <core/inbox.h>
 #include <core/ipc.h>
+#include <core/log.h>
 #include <core/sched.h>
 #include <core/trace.h>
 #include <object/irq.h>
@@ -465,6 +466,8 @@ static void idle(struct cpu *c)
 	if (!publish(c, -1))
 		return;
 	program_timer(c);
+	while (unlikely(log_waiting() && !irq_waiting()))
+		log_drain();
 	cpu_wfi();
 	c->idle_ticks += now_ticks() - since;
 	irq_poll();
@@ -479,6 +482,8 @@ static void run(struct cpu *c, struct sc *sc, u64 now)
 
 static NOINLINE struct thread *choose(struct cpu *c)
 {
+	if (unlikely(log_waiting()))
+		log_drain();
 	for (;;) {
 		int ready = ready_top(c);
 		int in = inbox_top(&c->inbox);

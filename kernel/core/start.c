@@ -4,6 +4,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/log.h>
 #include <core/quiesce.h>
 #include <core/root.h>
 #include <core/sched.h>
@@ -28,6 +29,7 @@ void kernel_main(void)
 	klog("takt: %u CPU%s, GICv%u, %lu Hz\n", platform.cpus, platform.cpus == 1 ? "" : "s",
 	     platform.gic_version, platform.counter_hz);
 	root_start();
+	log_booted();
 	this_cpu()->resched = true;
 	kernel_enter();
 }

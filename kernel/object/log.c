@@ -20,6 +20,10 @@ int log_op_write(struct object *self, u64 rights, struct invocation *in)
 		return TAKT_E_RANGE;
 	if (TAKT_TAG_WORDS(in->tag) < 1 + (len + 7) / 8)
 		return TAKT_E_MSG;
+	if (log_room() < len) { /* who writes more than the device takes waits for it */
+		log_drain();
+		return E_RESTART;
+	}
 	log_write((const char *)&in->w[1], len, false);
 	return 0;
 }
@@ -39,6 +43,7 @@ int log_op_shutdown(struct object *self, u64 rights, struct invocation *in)
 	(void)rights;
 	if (in->w[0] > 1)
 		return TAKT_E_RANGE;
+	log_flush();
 	if (in->w[0])
 		psci_system_reset();
 	psci_system_off();

@@ -174,6 +174,8 @@ int memory_op_info(struct object *self, u64 rights, struct invocation *in)
 	return 0;
 }
 
+#define SYNC_STEP 3 /* pages */
+
 int memory_op_sync(struct object *self, u64 rights, struct invocation *in)
 {
 	struct memory *m = self_memory(self);
@@ -186,7 +188,7 @@ int memory_op_sync(struct object *self, u64 rights, struct invocation *in)
 	if (in->w[2] > TAKT_SYNC_COHERENCY || m->kind != TAKT_MEMORY_RAM || m->claimed)
 		return TAKT_E_INVAL;
 	/* A bounded part at a time; the rest by restarting with the cursor in the arguments. */
-	for (unsigned i = 0; i < 16 && size; i++) {
+	for (unsigned i = 0; i < SYNC_STEP && size; i++) {
 		arch_sync_frame(PADDR(m->base + offset), PAGE_SIZE, (unsigned)in->w[2]);
 		offset += PAGE_SIZE;
 		size -= PAGE_SIZE;

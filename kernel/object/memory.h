@@ -41,7 +41,8 @@ struct mapping {
 	struct list in_memory, in_task;
 	u8 state;
 	bool claimed; /* somebody is at it; under the task's lock */
-	u64 done;
+	bool failed;  /* shrinks because it could not grow: its caller learns that at the end */
+	u64 done, end; /* while it shrinks: of how much */
 	struct memory *memory;
 	struct task *task;
 	u64 va, offset, size, flags;

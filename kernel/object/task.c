@@ -169,13 +169,13 @@ int mapping_shrink(struct mapping *m)
 	spin_lock(&t->lock);
 	if (m->state != MAPPING_SHRINKS) {
 		/* What has no entries yet needs none removed. */
-		m->size = m->state == MAPPING_GROWS ? m->done : m->size;
+		m->end = m->state == MAPPING_GROWS ? m->done : m->size;
 		m->done = 0;
 		m->state = MAPPING_SHRINKS;
 	}
-	if (m->done < m->size)
-		stage2_unmap(&t->space, IPADDR(m->va), m->size, &m->done);
-	bool gone = m->done >= m->size;
+	if (m->done < m->end)
+		stage2_unmap(&t->space, IPADDR(m->va), m->end, &m->done);
+	bool gone = m->done >= m->end;
 
 	m->claimed = gone;
 	spin_unlock(&t->lock);
@@ -278,12 +278,29 @@ static int mapping_begin(struct task *t, struct memory *mem, struct mapping *m)
 	return err;
 }
 
+/* There was no memory for the tables: what was mapped goes again, step by step. */
+static int map_undo(struct mapping *m)
+{
+	int err = mapping_shrink(m);
+
+	return err ? err : TAKT_E_NOMEM;
+}
+
 int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 size, u64 flags)
 {
 	bool busy;
 	struct mapping *m = find_mapping(t, va, size, MAPPING_GROWS, &busy);
 	int err;
 
+	if (!m && !busy) {
+		m = find_mapping(t, va, size, MAPPING_SHRINKS, &busy);
+		if (m && m->failed && m->memory == mem)
+			return map_undo(m);
+		if (m) {
+			m->claimed = false; /* somebody unmaps it */
+			return E_RESTART;
+		}
+	}
 	if (m && (m->memory != mem || m->offset != offset || m->flags != flags)) {
 		m->claimed = false; /* somebody else's */
 		return TAKT_E_EXISTS;
@@ -303,10 +320,10 @@ int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 
 		}
 	}
 	err = mapping_grow(m, mem->base + offset);
-	if (err && err != E_RESTART)
-		while (mapping_shrink(m) == E_RESTART)
-			; /* at most what this factory's memory allowed for */
-	return err;
+	if (!err || err == E_RESTART)
+		return err;
+	m->failed = true;
+	return map_undo(m);
 }
 
 int task_check_va(u64 va, u64 size)

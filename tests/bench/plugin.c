@@ -6,13 +6,14 @@
  *   -plugin FILE.so,start=ADDR,end=ADDR,vectors=ADDR,out=FILE[,paths=on]
  *
  * start, end: the kernel's code; vectors: its exception vectors. A way through ends with ERET, or
- * with WFI, where an interrupt may come in as well. OUT gets a line for the longest one, one for
+ * with WFI, where an interrupt may come in as well, or where the kernel looks for a waiting interrupt
+ * (ISR_EL1) to take it: its preemption points. OUT gets a line for the longest one, one for
  * the first CPU's way from reset, and with paths=on one for each that is different from the others,
  * in decimal and hexadecimal numbers:
  *
  *   longest|boot|path TIMES LENGTH ENTRY CALLER ADDRESS:TIMES ...
  *
- * ENTRY is the address of the vector, or of the WFI; CALLER that of the last block of other code.
+ * ENTRY is the address of the vector, or of the WFI or preemption point; CALLER that of the last block of other code.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -55,6 +56,7 @@ int qemu_plugin_version = 1;
 #define FROM_RESET 0 /* as ENTRY */
 #define INSN_ERET 0xd69f03e0
 #define INSN_WFI 0xd503207f
+#define INSN_MRS_ISR 0xd538c100 /* and a register in bits 4..0 */
 
 struct path {
 	uint64_t hash, times, length, entry, caller;
@@ -189,7 +191,7 @@ static void translate(plugin_id id, struct qemu_plugin_tb *tb)
 			cb = at_vector;
 		else if (code == INSN_ERET)
 			cb = at_eret;
-		else if (code == INSN_WFI)
+		else if (code == INSN_WFI || (code & ~0x1fu) == INSN_MRS_ISR)
 			cb = at_wfi;
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, cb, 0, (void *)addr);
 	}

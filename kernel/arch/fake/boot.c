@@ -32,6 +32,11 @@ void fake_write32(volatile void *p, u32 v)
 static char tail[1024];
 static size_t written;
 
+bool early_ready(void)
+{
+	return true;
+}
+
 void early_putc(char c)
 {
 	tail[written++ % sizeof(tail)] = c;

@@ -74,6 +74,16 @@ void context_evict(struct thread *t)
 		c->loaded_machine = NULL;
 }
 
+bool fault_dump_waiting(void)
+{
+	return false;
+}
+
+bool fault_dump_line(void)
+{
+	return false;
+}
+
 void fault_dump(const struct thread *t, u64 syndrome, u64 address)
 {
 	fake_dumps++;

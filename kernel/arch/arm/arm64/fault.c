@@ -55,17 +55,76 @@ const char *esr_text(u64 esr)
 	return name ? name : "unknown";
 }
 
-void fault_dump(const struct thread *t, u64 esr, u64 address)
+/*
+ * A dump takes its time to be put into words, so that is done a line at a time where the log is let
+ * out (log.c). One is kept; a thread that faults before it is written gets the first line only.
+ */
+static struct {
+	bool taken; /* by who fills it in */
+	bool busy;  /* filled in, to be written */
+	unsigned line;
+	char thread[17], task[17];
+	struct takt_frame r;
+	u64 esr, address;
+} dump;
+
+#define DUMP_LINES 18
+
+static void say_who(const char *thread, const char *task, u64 esr)
 {
-	const struct takt_frame *r = &t->frame;
 	const char *class = class_name[ESR_CLASS(esr)];
 
-	klog_urgent("takt: thread '%s' of task '%s' stopped: %s, %s, esr %lx\n", t->name,
-		    t->task ? t->task->name : "?", class ? class : "unknown", esr_text(esr), esr);
-	klog_urgent("  pc %016lx  sp %016lx  lr %016lx  address %016lx  pstate %lx\n", r->pc, r->sp,
-		    r->x[30], address, r->pstate);
-	for (unsigned i = 0; i < 28; i += 4)
-		klog_urgent("  x%-2u %016lx %016lx %016lx %016lx\n", i, r->x[i], r->x[i + 1],
-			    r->x[i + 2], r->x[i + 3]);
-	klog_urgent("  x28 %016lx %016lx\n", r->x[28], r->x[29]);
+	klog_urgent("takt: thread '%s' of task '%s' stopped: %s, %s, esr %lx\n", thread, task,
+		    class ? class : "unknown", esr_text(esr), esr);
+}
+
+bool fault_dump_line(void)
+{
+	const struct takt_frame *r = &dump.r;
+	unsigned n = dump.line;
+
+	if (!__atomic_load_n(&dump.busy, __ATOMIC_ACQUIRE))
+		return false;
+	dump.line++;
+	if (n == 0) {
+		say_who(dump.thread, dump.task, dump.esr);
+	} else if (n == 1) {
+		klog_urgent("  pc  %016lx  sp %016lx\n", r->pc, r->sp);
+	} else if (n == 2) {
+		klog_urgent("  far %016lx  pstate %lx\n", dump.address, r->pstate);
+	} else {
+		unsigned x = (n - 3) * 2;
+
+		klog_urgent("  x%-2u %016lx  %016lx\n", x, r->x[x], x < 30 ? r->x[x + 1] : 0);
+	}
+	if (n == DUMP_LINES) {
+		__atomic_store_n(&dump.busy, false, __ATOMIC_RELAXED);
+		__atomic_store_n(&dump.taken, false, __ATOMIC_RELEASE);
+	}
+	return true;
+}
+
+bool fault_dump_waiting(void)
+{
+	return __atomic_load_n(&dump.busy, __ATOMIC_RELAXED);
+}
+
+void fault_dump(const struct thread *t, u64 esr, u64 address)
+{
+	char thread[17] = {0}, task[17] = {0};
+
+	memcpy(thread, t->name, sizeof(t->name));
+	if (t->task)
+		memcpy(task, t->task->name, sizeof(t->task->name));
+	if (__atomic_exchange_n(&dump.taken, true, __ATOMIC_ACQUIRE)) {
+		say_who(thread, task, esr);
+		return;
+	}
+	dump.line = 0;
+	memcpy(dump.thread, thread, sizeof(thread));
+	memcpy(dump.task, task, sizeof(task));
+	dump.r = t->frame;
+	dump.esr = esr;
+	dump.address = address;
+	__atomic_store_n(&dump.busy, true, __ATOMIC_RELEASE);
 }

@@ -59,3 +59,8 @@ void early_putc(char c)
 		cpu_relax();
 	io_write32(uart + UARTDR, (u8)c);
 }
+
+bool early_ready(void)
+{
+	return !uart || !(io_read32(uart + UARTFR) & UARTFR_TXFF);
+}
