@@ -10,7 +10,7 @@ CROSS_CLANG := build/aarch64-clang
 HOST := build/host
 FREERTOS := -Dfreertos_path=$(FREERTOS_KERNEL_PATH)
 
-.PHONY: all configure clang clang-target host demo test bench check docs setup clean help
+.PHONY: all configure clang clang-target host demo test endurance bench check docs setup clean help
 
 all: configure
 	@ninja -C $(CROSS)
@@ -48,6 +48,9 @@ demo: all
 test: all clang-target host
 	@tests/run
 
+endurance: all
+	@tests/run endurance
+
 bench: all
 	@tests/bench/run $(NAMES)
 
@@ -73,6 +76,7 @@ help:
 	@echo "make                      build the kernel, the programs and the systems"
 	@echo "make demo [SYSTEM=demo]   run a system on QEMU, with its LEDs and its console"
 	@echo "make test                 build, then run all tests"
+	@echo "make endurance            hostile tasks on 4 CPUs, for minutes"
 	@echo "make bench [NAMES=\"...\"]  measure"
 	@echo "make check [SYSTEM=demo]  check a system's description"
 	@echo "make clang                build kernel and programs with clang and lld instead"
