@@ -48,7 +48,7 @@ struct cpu {
 	u64 chain_deadline;	/* earliest deadline in the running chain of calls */
 	u64 timer_at;		/* what the hardware timer is set to */
 	u64 timer_first;	/* first in `timers` when it was */
-	u64 idle_since, idle_ticks;
+	u64 idle_ticks;
 
 	struct sc *next;  /* READY, but not in the queue: more urgent than all that is in it */
 	u64 ready_levels; /* bit n: ready[n] is not empty */

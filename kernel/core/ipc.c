@@ -209,7 +209,7 @@ static void call_remote_here(struct thread *caller, struct thread *s)
 		fail(caller, TAKT_E_CPU);
 		return;
 	}
-	if (s->state == THREAD_STOPPED || s->state == THREAD_DEAD) {
+	if (s->state == THREAD_STOPPED) {
 		fail(caller, TAKT_E_GONE);
 		return;
 	}
@@ -227,7 +227,7 @@ static void call_local(struct thread *caller, struct thread *s)
 	struct cpu *c = this_cpu();
 	int err = check_chain(caller, s);
 
-	if (!err && (s->state == THREAD_STOPPED || s->state == THREAD_DEAD))
+	if (!err && s->state == THREAD_STOPPED)
 		err = TAKT_E_GONE;
 	if (!err && s->state == THREAD_WAIT)
 		err = connect(caller, s);
@@ -647,7 +647,6 @@ void ipc_cancel(struct thread *t, int error)
 	case THREAD_STOPPED:
 	case THREAD_RUN:
 	case THREAD_IDLE:
-	case THREAD_DEAD:
 		break;
 	}
 }

@@ -6,8 +6,6 @@
 #include <core/printf.h>
 
 static struct spinlock lock;
-static char ring[LOG_SIZE];
-static u64 written; /* bytes ever */
 static bool quiet;  /* a driver has the UART */
 static bool panicking;
 
@@ -16,7 +14,6 @@ static bool panicking;
 static struct spinlock out_lock;
 static char out[LOG_SIZE];
 static u64 out_head, out_tail; /* bytes ever put in and taken out */
-static u64 lost;
 static bool at_once = true; /* while booting */
 
 #define DRAIN_STEP 16
@@ -88,11 +85,7 @@ void log_write(const char *text, size_t n, bool urgent)
 	bool echo = urgent || !__atomic_load_n(&quiet, __ATOMIC_RELAXED);
 
 	spin_lock(&lock);
-	for (size_t i = 0; i < n; i++)
-		ring[written++ % LOG_SIZE] = text[i];
-	if (echo && log_room() < n) {
-		lost += n;
-	} else if (echo) {
+	if (echo && log_room() >= n) {
 		u64 head = out_head;
 
 		for (size_t i = 0; i < n; i++)
@@ -104,41 +97,29 @@ void log_write(const char *text, size_t n, bool urgent)
 		drain(DRAIN_ALL);
 }
 
-size_t log_read(u64 *position, char *buf, size_t size)
+static void write_formatted(bool urgent, const char *fmt, va_list ap)
 {
-	size_t n = 0;
+	char line[LOG_LINE];
 
-	spin_lock(&lock);
-	if (written - *position > LOG_SIZE)
-		*position = written > LOG_SIZE ? written - LOG_SIZE : 0;
-	while (n < size && *position < written)
-		buf[n++] = ring[(*position)++ % LOG_SIZE];
-	spin_unlock(&lock);
-	return n;
+	log_write(line, format_va(line, sizeof(line), fmt, ap), urgent);
 }
 
 void klog(const char *fmt, ...)
 {
-	char line[LOG_LINE];
 	va_list ap;
-	size_t n;
 
 	va_start(ap, fmt);
-	n = format_va(line, sizeof(line), fmt, ap);
+	write_formatted(false, fmt, ap);
 	va_end(ap);
-	log_write(line, n, false);
 }
 
 void klog_urgent(const char *fmt, ...)
 {
-	char line[LOG_LINE];
 	va_list ap;
-	size_t n;
 
 	va_start(ap, fmt);
-	n = format_va(line, sizeof(line), fmt, ap);
+	write_formatted(true, fmt, ap);
 	va_end(ap);
-	log_write(line, n, true);
 }
 
 /* The first CPU to panic reports and ends everything; another one waits for that. The lock is not

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's log: a ring in memory, copied to the early console until a driver takes the UART.
+ * The kernel's log: text for the early console, until a driver takes the UART; kept in a ring until it
+ * is let out.
  * Usable from any CPU at any time. What is written in one call stays together.
  */
 #ifndef CORE_LOG_H
@@ -18,7 +19,7 @@ void log_console(bool on);
 void klog_urgent(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Whether something waits for the early console, and how many bytes more may. What does not fit is
- * lost to the console, not to the ring. */
+ * lost. */
 bool log_waiting(void) MUST_CHECK;
 size_t log_room(void) MUST_CHECK;
 
@@ -32,9 +33,5 @@ void log_booted(void);
 
 /* Text from elsewhere. */
 void log_write(const char *text, size_t n, bool urgent);
-
-/* Copies what was logged from *position on; 0 is the beginning. What the ring has lost already is
- * skipped. Advances *position, returns how many bytes. */
-size_t log_read(u64 *position, char *buf, size_t size);
 
 #endif

@@ -354,7 +354,7 @@ void sc_unpark_all(struct thread *t)
 static bool peer_lives(const struct thread *t)
 {
 	return weak_get((struct weak){&t->peer->object, t->peer_birth}) &&
-	       t->peer->state != THREAD_STOPPED && t->peer->state != THREAD_DEAD;
+	       t->peer->state != THREAD_STOPPED;
 }
 
 /* The call's deadline passed, or whom it wants is gone: it ends. */
@@ -417,7 +417,6 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 			return NULL;
 		case THREAD_WAIT:
 		case THREAD_STOPPED:
-		case THREAD_DEAD:
 			ASSERT(t == sc->home);
 			break;
 		}

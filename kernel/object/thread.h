@@ -22,7 +22,6 @@ enum thread_state {
 	THREAD_WANT,	/* would call `peer`, which is busy; the call restarts */
 	THREAD_BLOCKED, /* an invocation on another CPU is under way */
 	THREAD_IDLE,	/* vCPU: guest sleeps */
-	THREAD_DEAD,
 };
 
 enum fault_verdict { FAULT_UNHANDLED, FAULT_RESUME, FAULT_STOP };
