@@ -18,21 +18,21 @@ struct region {
 #define PLATFORM_REGIONS 16
 
 struct platform {
-	u32 cpus;		/* usable, at most MAX_CPUS; numbered in device-tree order, boot CPU 0 */
-	u64 mpidr[MAX_CPUS];	/* affinity bits of MPIDR_EL1 */
+	u32 cpus; /* usable, at most MAX_CPUS; numbered in device-tree order, boot CPU 0 */
+	u64 mpidr[MAX_CPUS]; /* affinity bits of MPIDR_EL1 */
 	u32 memories;
-	struct region memory[PLATFORM_REGIONS];	  /* all RAM, sorted, page-aligned inwards */
+	struct region memory[PLATFORM_REGIONS]; /* all RAM, sorted, page-aligned inwards */
 	u32 reserved_count;
 	struct region reserved[PLATFORM_REGIONS]; /* /memreserve/ and /reserved-memory */
 	struct region image, dtb, archive;	  /* where they lie; archive.size 0: none */
 	u64 counter_hz;
-	u32 gic_version;			  /* 2 or 3 */
+	u32 gic_version; /* 2 or 3 */
 	struct region gicd, gicc, gich, gicv, gicr[4];
-	u32 hyp_timer_intid;			  /* EL2 physical timer (PPI 26) */
-	u32 virt_timer_intid;			  /* EL1 virtual timer (PPI 27) */
-	u32 maintenance_intid;			  /* GIC maintenance (PPI 25) */
-	struct region uart;			  /* PL011 of /chosen stdout-path; size 0: none */
-	bool psci_smc;				  /* conduit: SMC, else HVC */
+	u32 hyp_timer_intid;   /* EL2 physical timer (PPI 26) */
+	u32 virt_timer_intid;  /* EL1 virtual timer (PPI 27) */
+	u32 maintenance_intid; /* GIC maintenance (PPI 25) */
+	struct region uart;    /* PL011 of /chosen stdout-path; size 0: none */
+	bool psci_smc;	       /* conduit: SMC, else HVC */
 };
 extern struct platform platform;
 
@@ -86,8 +86,8 @@ struct stage2 {
 typedef void *(*stage2_alloc_fn)(void *arg);
 
 /*
- * Maps as much of [ipa, ipa + size) as one step may do (bounded work), with the greatest blocks that
- * alignment and the order in flags (TAKT_MAP_*) allow. All page-aligned; the range must be
+ * Maps as much of [ipa, ipa + size) as one step may do (bounded work), with the greatest blocks
+ * that alignment and the order in flags (TAKT_MAP_*) allow. All page-aligned; the range must be
  * unmapped. *done is how many bytes are mapped so far, in and out. Returns 0, or TAKT_E_NOMEM (what
  * was done stays, *done says how much).
  */
@@ -109,18 +109,18 @@ void irqc_init(void);	  /* once, boot CPU: distributor */
 void irqc_init_cpu(void); /* each CPU: banked part, CPU interface, EOImode 1 */
 unsigned irqc_lines(void);
 void irqc_configure(u32 intid, bool edge, unsigned cpu); /* route to cpu; stays disabled */
-void irqc_enable(u32 intid);  /* PPIs: on this CPU */
+void irqc_enable(u32 intid);				 /* PPIs: on this CPU */
 void irqc_disable(u32 intid);
-u32 irqc_ack_raw(void);		/* IAR as read; IRQ number in irqc_intid(); IRQ_NONE if spurious */
+/* In <arch/irqc.h>: u32 irqc_ack_raw(void), IAR as read (IRQ_NONE if spurious), of which
+ * irqc_intid() makes the number; void irqc_drop(u32 raw), priority drop (EOIR). */
 static inline u32 irqc_intid(u32 raw)
 {
 	return raw & 0x3ff; /* GICv2 carries the source CPU above; GICv3's 24 bits are not used */
 }
-void irqc_drop(u32 raw);	/* priority drop (EOIR) */
-void irqc_deactivate(u32 raw);	/* DIR: the line may interrupt again */
+void irqc_deactivate(u32 raw); /* DIR: the line may interrupt again */
 bool irqc_is_active(u32 intid);
 void irqc_set_active(u32 intid, bool active); /* private: of this CPU */
-void irqc_kick(unsigned cpu);	/* SGI 0 to another CPU */
+void irqc_kick(unsigned cpu);		      /* SGI 0 to another CPU */
 
 /* --- Timer, power --------------------------------------------------------------------------- */
 
@@ -141,7 +141,7 @@ void early_putc(char c); /* polled PL011; nothing where there is none */
 bool early_ready(void);	 /* it would take a character without a wait */
 
 /* --- Called by the architecture -------------------------------------------------------------- */
-void kernel_main(void) NORETURN;	   /* boot CPU, MMU on, platform known */
+void kernel_main(void) NORETURN;	    /* boot CPU, MMU on, platform known */
 void secondary_main(unsigned cpu) NORETURN; /* every other CPU */
 
 #endif

@@ -15,6 +15,13 @@ struct thread;
 struct stage2;
 struct trace;
 
+/* Whose registers act on EL0; see context.h. */
+enum world {
+	WORLD_NATIVE, /* native EL0, of the thread `loaded` */
+	WORLD_GUEST,  /* EL1/EL0 of a machine */
+	WORLD_NONE,   /* native, but no address space and no thread */
+};
+
 /*
  * The first part is known to assembly by the offsets in <arch/offsets.h>, and what the path of a
  * call reads lies together.
@@ -28,26 +35,28 @@ struct cpu {
 	union {
 		u32 not_fast; /* any of them set: no fast path */
 		struct {
-			bool resched; /* something changed: decide again before leaving the kernel */
+			bool resched; /* something changed: decide again before leaving the kernel
+				       */
 			bool tangled; /* a call from sc's home to the tip is not yet taken, or has
 					 a deadline */
-			bool loaded_guest; /* EL1/EL0 of a machine is loaded, not native EL0 */
-			bool tracing;	   /* see trace.h */
+			u8 world;     /* enum world: what is loaded into the hardware */
+			bool tracing; /* see trace.h */
 		};
 	};
 	unsigned id;
 
 	/* What else is loaded into the hardware; see context.h. */
 	struct stage2 *loaded_space;
-	struct fpstate *fp_owner; /* whose FP/SIMD registers are in the hardware */
-	u64 fp_trapped; /* 0 or 1 */
+	struct fpstate *fp_owner;	/* whose FP/SIMD registers are in the hardware */
+	u64 fp_trapped;			/* 0 or 1 */
 	struct machine *loaded_machine; /* whose EL1 registers are in the hardware */
 
 	struct sc *sc;	    /* RUNNING; null when idle */
-	int prio;		/* published for other CPUs: priority of sc, -1 idle */
-	u64 chain_deadline;	/* earliest deadline in the running chain of calls */
-	u64 timer_at;		/* what the hardware timer is set to */
-	u64 timer_first;	/* first in `timers` when it was */
+	int prio;	    /* published for other CPUs: priority of sc, -1 idle */
+	u64 slice_end;	    /* when the head refill of sc is used up; TAKT_NEVER when idle */
+	u64 chain_deadline; /* earliest deadline in the running chain of calls */
+	u64 timer_at;	    /* what the hardware timer is set to */
+	u64 timer_first;    /* first in `timers` when it was */
 	u64 idle_ticks;
 
 	struct sc *next;  /* READY, but not in the queue: more urgent than all that is in it */

@@ -12,10 +12,10 @@
 #include <core/types.h>
 
 enum inbox_kind {
-	INBOX_INVOKE, /* thread: do its invocation here, on its behalf */
-	INBOX_WAKE,   /* thread: its invocation elsewhere is done; run it again */
-	INBOX_IRQ,    /* irq: it arrived */
-	INBOX_CANCEL, /* thread's `cancel_node`: give up the invocation that is under way here */
+	INBOX_INVOKE,  /* thread: do its invocation here, on its behalf */
+	INBOX_WAKE,    /* thread: its invocation elsewhere is done; run it again */
+	INBOX_IRQ,     /* irq: it arrived */
+	INBOX_CANCEL,  /* thread's `cancel_node`: give up the invocation that is under way here */
 	INBOX_QUIESCE, /* this CPU holds no pointer from an earlier stay in the kernel */
 };
 
@@ -49,6 +49,14 @@ static inline int inbox_top(const struct inbox *in)
 	u64 levels = __atomic_load_n(&in->levels, __ATOMIC_RELAXED);
 
 	return levels ? 63 - __builtin_clzll(levels) : -1;
+}
+
+/* Something waits that is more urgent than `prio`. */
+static inline bool inbox_above(const struct inbox *in, int prio)
+{
+	u64 levels = __atomic_load_n(&in->levels, __ATOMIC_RELAXED);
+
+	return unlikely(levels) && 63 - __builtin_clzll(levels) > prio;
 }
 
 /* Does the most urgent piece of work on this CPU. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Calls. A local call adds an edge from caller to server and runs the server on the SC that runs
- * now; no queue and no timer is written. A call to a thread on another CPU is a message to that CPU;
- * nothing is donated, the server runs on its own SC.
+ * now; no queue and no timer is written. A call to a thread on another CPU is a message to that
+ * CPU; nothing is donated, the server runs on its own SC.
  */
 #include <core/arch.h>
 #include <core/context.h>
@@ -10,6 +10,7 @@
 #include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/quiesce.h>
+#include <core/ready.h>
 #include <core/sched.h>
 #include <core/trace.h>
 #include <object/sc.h>
@@ -75,7 +76,8 @@ void remote_return(struct thread *t)
 static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
 {
 	u64 window = *(volatile u64 *)&to->regs->x[14];
-	struct object *object[TAKT_MAX_CAPS]; /* cannot be freed before this stay in the kernel ends */
+	struct object
+		*object[TAKT_MAX_CAPS]; /* cannot be freed before this stay in the kernel ends */
 	u64 rights[TAKT_MAX_CAPS];
 
 	if (caps > TAKT_MAX_CAPS)
@@ -394,11 +396,13 @@ static void serve_wanter(struct thread *self)
 	}
 }
 
-static void take_signals(struct thread *self)
+static inline void take_signals(struct thread *self)
 {
-	self->regs->x[0] = 0;
-	self->regs->x[1] = TAKT_TAG(TAKT_LABEL_IRQ, 1, 0);
-	self->regs->x[2] = self->pending;
+	struct takt_frame *regs = self->regs;
+
+	regs->x[0] = 0;
+	regs->x[1] = TAKT_TAG(TAKT_LABEL_IRQ, 1, 0);
+	regs->x[2] = self->pending;
 	self->pending = 0;
 }
 
@@ -483,7 +487,7 @@ void thread_signal(struct thread *t, u64 badges)
 		   list_empty(&t->parked))) { /* thread_wake, where nothing else is to do */
 		take_signals(t);
 		t->state = THREAD_RUN;
-		sc_activate(t->sc[0]);
+		sc_activate_quickly(this_cpu(), t->sc[0]);
 	} else if (t->state == THREAD_WAIT && t->sc[0]) {
 		take_signals(t);
 		thread_wake(t);
@@ -541,7 +545,8 @@ void ipc_detach(struct thread *t)
 
 /* --- Cancellation --------------------------------------------------------------------------- */
 
-/* Gives up what a thread of this or another CPU waits for here. False if it is not here any more. */
+/* Gives up what a thread of this or another CPU waits for here. False if it is not here any more.
+ */
 static bool give_up(struct thread *t)
 {
 	struct thread *s = t->peer;
@@ -594,7 +599,8 @@ void ipc_cancel_here(struct thread *t)
 
 	if (here == t->cpu) {
 		t->cancelling = false;
-		/* Its answer may have come home before it was hurried, and wait here for its turn. */
+		/* Its answer may have come home before it was hurried, and wait here for its turn.
+		 */
 		if (t->state == THREAD_BLOCKED && inbox_remove(here, &t->node))
 			thread_wake(t);
 		else if (t->state != THREAD_BLOCKED)

@@ -11,87 +11,38 @@
 #include <core/inbox.h>
 #include <core/ipc.h>
 #include <core/log.h>
+#include <core/ready.h>
 #include <core/sched.h>
 #include <core/trace.h>
 #include <object/irq.h>
 
 #define WALK_HOPS 16
+#define ONLY_RESCHED 1u /* cpu->not_fast, little-endian: `resched` and nothing else */
 
 struct cpu cpus[MAX_CPUS];
 
-/* A remainder smaller than this is not worth a switch: it is merged into a later refill. 2 us. */
-static u64 min_budget;
+u64 sched_min_budget;
 
 void sched_init_cpu(struct cpu *c)
 {
-	min_budget = platform.counter_hz / 500000;
+	sched_min_budget = platform.counter_hz / 500000;
 	c->id = (unsigned)(c - cpus);
 	c->prio = -1;
 	c->timer_at = TAKT_NEVER;
 	c->chain_deadline = TAKT_NEVER;
+	c->slice_end = TAKT_NEVER;
+	c->world = WORLD_NONE;
 	for (unsigned i = 0; i < PRIORITIES; i++)
 		list_init(&c->ready[i]);
 	inbox_init(&c->inbox);
 }
 
-/* --- Ready queue ---------------------------------------------------------------------------- */
-
-static int queue_top(const struct cpu *c)
-{
-	return c->ready_levels ? 63 - __builtin_clzll(c->ready_levels) : -1;
-}
-
-static int ready_top(const struct cpu *c)
-{
-	return c->next ? (int)c->next->prio : queue_top(c);
-}
-
-static struct sc *ready_first(struct cpu *c, int prio)
-{
-	return c->next ? c->next : list_first(&c->ready[prio], struct sc, link);
-}
-
-static void enqueue(struct cpu *c, struct sc *sc, bool at_head)
-{
-	if (at_head)
-		list_add_head(&c->ready[sc->prio], &sc->link);
-	else
-		list_add_tail(&c->ready[sc->prio], &sc->link);
-	c->ready_levels |= 1ul << sc->prio;
-}
-
-/* What is more urgent than all others will most likely run at once: it does not go through the
- * queue, but waits in c->next. */
-static inline void ready_insert(struct cpu *c, struct sc *sc, bool at_head)
-{
-	sc->state = SC_READY;
-	if ((int)sc->prio > ready_top(c)) {
-		if (unlikely(c->next))
-			enqueue(c, c->next, true);
-		c->next = sc;
-	} else {
-		enqueue(c, sc, at_head);
-	}
-	if ((int)sc->prio > c->prio)
-		c->resched = true;
-}
-
-static void ready_remove(struct cpu *c, struct sc *sc)
-{
-	if (c->next == sc) {
-		c->next = NULL;
-		return;
-	}
-	list_del(&sc->link);
-	if (list_empty(&c->ready[sc->prio]))
-		c->ready_levels &= ~(1ul << sc->prio);
-}
-
 /* --- Budgets -------------------------------------------------------------------------------- */
 
-static struct sc_refill *refill_at(struct sc *sc, unsigned i)
+static struct sc_refill *refill_last(struct sc *sc)
 {
-	return &sc->refill[(sc->head + i) & (SC_REFILLS - 1)];
+	return sc->count > 1 ? &sc->later[(sc->first + sc->count - 2u) & (SC_REFILLS - 1)]
+			     : &sc->refill;
 }
 
 static bool round_robin(const struct sc *sc)
@@ -101,28 +52,32 @@ static bool round_robin(const struct sc *sc)
 
 void sc_refill_reset(struct sc *sc, u64 now)
 {
-	sc->head = 0;
+	sc->first = 0;
 	sc->count = 1;
-	sc->refill[0] = (struct sc_refill){now, sc->budget};
+	sc->refill = (struct sc_refill){now, sc->budget};
 }
 
-/* `amount` comes back at `time`. A full ring merges it into the last entry, later, never earlier. */
+/* `amount` comes back at `time`. A full ring merges it into the last entry, later, never earlier.
+ */
 static void refill_add(struct sc *sc, u64 time, u64 amount)
 {
-	if (sc->count == SC_REFILLS) {
-		struct sc_refill *last = refill_at(sc, sc->count - 1u);
+	struct sc_refill *last = refill_last(sc);
 
+	if (sc->count == SC_REFILLS) {
 		last->time = MAX(last->time, time);
 		last->amount += amount;
 		return;
 	}
-	*refill_at(sc, sc->count++) = (struct sc_refill){time, amount};
+	sc->count++;
+	*refill_last(sc) = (struct sc_refill){time, amount};
 }
 
+/* The next one of several becomes what can be used. */
 static void refill_pop(struct sc *sc)
 {
-	sc->head = (sc->head + 1) & (SC_REFILLS - 1);
 	sc->count--;
+	sc->refill = sc->later[sc->first];
+	sc->first = (sc->first + 1) & (SC_REFILLS - 1);
 }
 
 /* Takes the time since sc->started out of the budget. What was used from instant t on comes back at
@@ -130,51 +85,56 @@ static void refill_pop(struct sc *sc)
 static NOINLINE void charge_refills(struct sc *sc, u64 now, u64 used)
 {
 	u64 back = now - used + sc->period;
+	struct sc_refill *h = &sc->refill;
 
-	if (likely(used && used < refill_at(sc, 0)->amount)) {
-		refill_at(sc, 0)->amount -= used;
+	if (likely(used && used < h->amount)) {
+		h->amount -= used;
 		refill_add(sc, back, used);
 		used = 0;
 	}
 	for (unsigned n = sc->count; used && n; n--) {
-		struct sc_refill *h = refill_at(sc, 0);
 		u64 take = MIN(used, h->amount);
 
 		used -= take;
 		h->amount -= take;
-		if (!h->amount)
+		if (h->amount) {
+			refill_add(sc, back, take);
+		} else if (sc->count == 1) {
+			*h = (struct sc_refill){back, take};
+		} else {
 			refill_pop(sc);
-		refill_add(sc, back, take);
+			refill_add(sc, back, take);
+		}
 	}
 	while (sc->count > 1) {
-		struct sc_refill *h = refill_at(sc, 0), *next = refill_at(sc, 1);
+		struct sc_refill *next = &sc->later[sc->first];
 
-		if (h->amount >= min_budget && next->time > now)
+		if (h->amount >= sched_min_budget && next->time > now)
 			break;
-		next->time = h->amount >= min_budget ? h->time : next->time;
+		next->time = h->amount >= sched_min_budget ? h->time : next->time;
 		next->amount += h->amount;
 		refill_pop(sc);
 	}
 	if (used) /* more than the whole budget in one stretch: each further one costs its period */
-		refill_at(sc, 0)->time += used / sc->budget * sc->period + used % sc->budget;
+		h->time += used / sc->budget * sc->period + used % sc->budget;
 }
 
 static inline void sc_charge(struct sc *sc, u64 now)
 {
 	u64 used = now - sc->started;
-	struct sc_refill *h = refill_at(sc, 0);
+	struct sc_refill *h = &sc->refill;
 
 	sc->consumed += used;
 	sc->started = now;
 	if (round_robin(sc))
-		h->amount = used + min_budget <= h->amount ? h->amount - used : 0;
+		h->amount = used + sched_min_budget <= h->amount ? h->amount - used : 0;
 	else
 		charge_refills(sc, now, used);
 }
 
 static NOINLINE void sc_wait_refill(struct cpu *c, struct sc *sc)
 {
-	u64 when = refill_at(sc, 0)->time;
+	u64 when = sc->refill.time;
 
 	sc->state = SC_DEPLETED;
 	TRACE(c, DEPLETED, sc->prio, sc->object.birth, sc->home->object.birth, when);
@@ -184,14 +144,14 @@ static NOINLINE void sc_wait_refill(struct cpu *c, struct sc *sc)
 /* An SC that wants to run goes to the ready queue, or waits for its refill. */
 static inline void sc_queue(struct cpu *c, struct sc *sc, bool at_head)
 {
-	struct sc_refill *h = refill_at(sc, 0);
+	struct sc_refill *h = &sc->refill;
 
 	if (likely(round_robin(sc))) {
 		if (unlikely(!h->amount)) {
 			h->amount = sc->budget;
 			at_head = false;
 		}
-	} else if (h->amount < min_budget || h->time > now_ticks()) {
+	} else if (h->amount < sched_min_budget || h->time > now_ticks()) {
 		sc_wait_refill(c, sc);
 		return;
 	}
@@ -213,6 +173,7 @@ static inline void sc_put(struct cpu *c, u64 now, bool at_head)
 
 	sc_charge(sc, now);
 	c->sc = NULL;
+	c->slice_end = TAKT_NEVER;
 	sc_queue(c, sc, at_head);
 	if (unlikely(sc->state == SC_DEPLETED))
 		raise_depleted(sc);
@@ -248,6 +209,7 @@ void sc_deactivate(struct sc *sc)
 	case SC_RUNNING:
 		sc_charge(sc, now_ticks());
 		c->sc = NULL;
+		c->slice_end = TAKT_NEVER;
 		c->resched = true;
 		break;
 	case SC_READY:
@@ -269,8 +231,10 @@ void sc_deactivate(struct sc *sc)
 
 void sc_account(struct sc *sc)
 {
-	if (sc->state == SC_RUNNING)
-		sc_charge(sc, now_ticks());
+	if (sc->state != SC_RUNNING)
+		return;
+	sc_charge(sc, now_ticks());
+	cpus[sc->cpu].slice_end = sc->started + sc->refill.amount;
 }
 
 void sc_update(struct sc *sc, u64 budget, u64 period)
@@ -289,7 +253,7 @@ void sc_update(struct sc *sc, u64 budget, u64 period)
 		refill_add(sc, now + period, budget - old);
 	} else {
 		for (u64 less = old - budget; less;) {
-			struct sc_refill *last = refill_at(sc, sc->count - 1u);
+			struct sc_refill *last = refill_last(sc);
 			u64 take = MIN(less, last->amount);
 
 			last->amount -= take;
@@ -436,8 +400,7 @@ static inline void program_timer(struct cpu *c)
 {
 	u64 at = MIN(c->timer_first = timerq_next(&c->timers), c->chain_deadline);
 
-	if (c->sc)
-		at = MIN(at, c->sc->started + refill_at(c->sc, 0)->amount);
+	at = MIN(at, c->slice_end);
 	if (at != c->timer_at) {
 		c->timer_at = at;
 		timer_set(at);
@@ -451,7 +414,7 @@ static bool publish(struct cpu *c, int prio)
 		return true;
 	__atomic_store_n(&c->prio, prio, __ATOMIC_RELAXED);
 	dmb_ish(); /* pairs with inbox_post */
-	return inbox_top(&c->inbox) <= prio;
+	return !inbox_above(&c->inbox, prio);
 }
 
 static void idle(struct cpu *c)
@@ -462,6 +425,7 @@ static void idle(struct cpu *c)
 	if (unlikely(c->tracing))
 		trace_switch(c);
 	c->chain_deadline = TAKT_NEVER;
+	c->slice_end = TAKT_NEVER;
 	if (!publish(c, -1))
 		return;
 	program_timer(c);
@@ -477,6 +441,7 @@ static void run(struct cpu *c, struct sc *sc, u64 now)
 	sc->state = SC_RUNNING;
 	sc->started = now;
 	c->sc = sc;
+	c->slice_end = now + sc->refill.amount;
 }
 
 static NOINLINE struct thread *choose(struct cpu *c)
@@ -542,47 +507,52 @@ static NOINLINE void leave_slowly(struct cpu *c)
 		program_timer(c);
 }
 
+/* `old`, a round-robin SC with some of its slice left, makes room for a more urgent one. */
+static inline void put_simply(struct cpu *c, struct sc *old, u64 now)
+{
+	old->consumed += now - old->started;
+	old->refill.amount = c->slice_end - now;
+	ready_insert(c, old, true);
+}
+
 /*
  * The usual case, without asking again for what is known already: a native thread in no call, more
- * urgent than all others that are ready, takes over from a round-robin SC or from none. It does what
- * a turn of the loop in choose(), a walk and the rest of leave_slowly() would do.
+ * urgent than all others that are ready, takes over from a round-robin SC or from none. It does
+ * what a turn of the loop in choose(), a walk and the rest of leave_slowly() would do.
  */
 static inline bool leave_simply(struct cpu *c)
 {
 	struct sc *old = c->sc, *sc = c->next;
+	bool direct = likely(sc);
 	struct thread *t;
 	u64 now, at;
 
-	if (unlikely(!sc)) {
+	if (unlikely(!direct)) {
 		if (!c->ready_levels)
 			return false;
-		sc = ready_first(c, queue_top(c));
+		sc = ready_first(c, ready_queue_top(c));
 	}
 	t = sc->home;
-	if (t->state != THREAD_RUN || t->in_guest || c->tracing || !context_is_native(c) ||
-	    inbox_top(&c->inbox) >= (int)sc->prio)
+	if (t->state != THREAD_RUN || t->in_guest || inbox_top(&c->inbox) >= 0)
 		return false;
 	now = now_ticks();
-	if (old) {
-		if (sc->prio <= old->prio || !round_robin(old) ||
-		    now - old->started + min_budget > refill_at(old, 0)->amount)
-			return false;
-	}
-	ready_remove(c, sc);
-	if (old) {
-		old->consumed += now - old->started;
-		refill_at(old, 0)->amount -= now - old->started;
-		ready_insert(c, old, true);
-	}
+	if (old &&
+	    (sc->prio <= old->prio || !round_robin(old) || now + sched_min_budget > c->slice_end))
+		return false;
+	if (direct)
+		c->next = NULL;
+	else
+		ready_remove(c, sc);
+	if (old)
+		put_simply(c, old, now);
 	run(c, sc, now);
 	c->thread = t;
 	c->chain_deadline = TAKT_NEVER;
-	c->tangled = false;
-	c->resched = false;
-	if (!publish(c, sc->prio))
+	c->not_fast = 0; /* what was set was `resched` alone */
+	if (unlikely(!publish(c, sc->prio)))
 		return false;
 	context_switch(c, t);
-	at = MIN(c->timer_first = timerq_next(&c->timers), now + refill_at(sc, 0)->amount);
+	at = MIN(c->timer_first = timerq_next(&c->timers), c->slice_end);
 	if (at != c->timer_at) {
 		c->timer_at = at;
 		timer_set(at);
@@ -594,7 +564,7 @@ void sched_leave(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (!c->resched || !leave_simply(c))
+	if (c->not_fast != ONLY_RESCHED || !leave_simply(c))
 		leave_slowly(c);
 }
 
@@ -608,7 +578,7 @@ static void sc_timer_due(struct cpu *c, struct sc *sc)
 		return;
 	}
 	TRACE(c, REPLENISHED, sc->prio, sc->object.birth, sc->home->object.birth,
-	      refill_at(sc, 0)->amount);
+	      sc->refill.amount);
 	sc_queue(c, sc, false);
 }
 
@@ -664,7 +634,7 @@ void sched_timer(void)
 	}
 	if (c->chain_deadline <= now)
 		c->resched = true;
-	if (c->sc && c->sc->started + refill_at(c->sc, 0)->amount <= now) {
+	if (c->slice_end <= now) {
 		sc_put(c, now, false);
 		c->resched = true;
 	}

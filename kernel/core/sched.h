@@ -9,6 +9,9 @@
 #include <object/sc.h>
 #include <object/thread.h>
 
+/* A remainder smaller than this is not worth a switch: it is merged into a later refill. 2 us. */
+extern u64 sched_min_budget;
+
 void sched_init_cpu(struct cpu *c);
 
 /* Chooses what runs next, programs the timer, and loads that thread's context. Idles if nothing
@@ -19,7 +22,7 @@ void sched_leave(void);
 static inline bool sched_same(const struct cpu *c)
 {
 	return !c->resched && !c->thread->in_guest && c->timer_first == timerq_next(&c->timers) &&
-	       inbox_top(&c->inbox) <= c->prio;
+	       !inbox_above(&c->inbox, c->prio);
 }
 
 /* The hardware timer fired. */

@@ -29,19 +29,20 @@ struct sc_refill {
 struct sc {
 	struct object object;
 	u8 state, prio, cpu;
-	u8 index;	   /* among its thread's SCs; 0 is the base */
-	struct list link;  /* ready queue, or parked list */
+	u8 index;	    /* among its thread's SCs; 0 is the base */
+	struct list link;   /* ready queue, or parked list */
 	struct timer timer; /* DEPLETED: until the head refill */
 	u64 budget, period;
-	u64 started;  /* RUNNING: since when */
-	u64 consumed; /* ticks, in all */
+	struct sc_refill refill; /* what can be used now, or from when on */
+	u64 started;		 /* RUNNING: since when */
+	u64 consumed;		 /* ticks, in all */
 	struct thread *home;
 	struct weak depleted_irq;
 	struct scheduler *scheduler; /* that made it; null: gone */
 	struct list sched_link;	     /* in its list */
-	u16 share;	       /* per mille taken from it */
-	u8 head, count;	       /* ring of refills */
-	struct sc_refill refill[SC_REFILLS];
+	u16 share;		     /* per mille taken from it */
+	u8 first, count;	     /* ring of later refills; count: with `refill` */
+	struct sc_refill later[SC_REFILLS];
 };
 /* One step of its end, on its CPU. */
 int sc_teardown(struct sc *sc) MUST_CHECK;

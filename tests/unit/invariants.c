@@ -11,7 +11,7 @@
 #define HOLDS(condition, ...)                                                                      \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
-			printf("# %s:%d: %s\n#", __FILE__, __LINE__, #condition);                 \
+			printf("# %s:%d: %s\n#", __FILE__, __LINE__, #condition);                  \
 			printf(" " __VA_ARGS__);                                                   \
 			printf("\n");                                                              \
 			fflush(stdout);                                                            \
@@ -138,20 +138,24 @@ static void check_sc(const struct sc *sc)
 	      (sc->state == SC_READY));
 	if (c->next == sc || (sc->state != SC_READY && sc->state != SC_PARKED))
 		HOLDS(list_empty(&sc->link));
-	HOLDS(sc->count >= 1 && sc->count <= SC_REFILLS && sc->head < SC_REFILLS);
+	HOLDS(sc->count >= 1 && sc->count <= SC_REFILLS && sc->first < SC_REFILLS);
 	for (unsigned i = 0; i < sc->count; i++) {
-		const struct sc_refill *r = &sc->refill[(sc->head + i) % SC_REFILLS];
-		const struct sc_refill *n = &sc->refill[(sc->head + i + 1) % SC_REFILLS];
+		const struct sc_refill *r =
+			i ? &sc->later[(sc->first + i - 1) % SC_REFILLS] : &sc->refill;
+		const struct sc_refill *n = &sc->later[(sc->first + i) % SC_REFILLS];
 
 		sum += r->amount;
 		HOLDS(r->amount || sc->count == 1, "a refill of nothing");
 		/* The first one may have been put off, for a debt. */
 		HOLDS(!i || i + 1u == sc->count || r->time <= n->time, "refills out of order");
 	}
+	if (sc->state == SC_RUNNING)
+		HOLDS(c->slice_end == sc->started + sc->refill.amount, "the slice ends elsewhere");
 	HOLDS(sc->budget == sc->period ? sum <= sc->budget : sum == sc->budget,
 	      "refills hold %lu of %lu", sum, sc->budget);
 	if (sc->scheduler)
-		HOLDS(sc->scheduler->object.birth && list_has(&sc->scheduler->scs, &sc->sched_link));
+		HOLDS(sc->scheduler->object.birth &&
+		      list_has(&sc->scheduler->scs, &sc->sched_link));
 }
 
 static void check_edges(const struct thread *t)
@@ -201,7 +205,8 @@ static void check_thread(const struct thread *t)
 		      t->object.birth, t->state);
 	if (t->timer.queued)
 		HOLDS(t->cpu < platform.cpus && heap_root(&t->timer) == cpus[t->cpu].timers.root);
-	HOLDS(t->state != THREAD_WAIT || !t->pending || !t->sc[0], "pending signals while it waits");
+	HOLDS(t->state != THREAD_WAIT || !t->pending || !t->sc[0],
+	      "pending signals while it waits");
 	HOLDS(!t->node.queued || t->state == THREAD_BLOCKED);
 	if (t->waits_stop)
 		HOLDS(t->waits_stop->stopper == t && t->state == THREAD_BLOCKED);

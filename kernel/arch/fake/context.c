@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Contexts without registers, and machines without a world to switch. */
 #include <arch/fake.h>
+#include <arch/irqc.h>
 #include <core/context.h>
 #include <core/frame.h>
 #include <core/ipc.h>
@@ -47,15 +48,15 @@ void context_load(struct cpu *c, struct thread *t)
 	c->frame = t->regs;
 	c->loaded = t;
 	c->loaded_space = &task->space;
-	c->loaded_guest = t->in_guest && t->machine;
-	c->loaded_machine = c->loaded_guest ? t->machine : c->loaded_machine;
+	c->world = t->in_guest && t->machine ? WORLD_GUEST : WORLD_NATIVE;
+	c->loaded_machine = c->world == WORLD_GUEST ? t->machine : c->loaded_machine;
 }
 
 static void forget(struct cpu *c)
 {
 	c->loaded = NULL;
 	c->loaded_space = NULL;
-	c->loaded_guest = false;
+	c->world = WORLD_NONE;
 }
 
 void context_forget_dying(struct cpu *c)

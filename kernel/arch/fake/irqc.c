@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Interrupt controller and timers, with the rules of a GIC that has EOImode 1 checked. */
 #include <arch/fake.h>
+#include <arch/irqc.h>
 
 #include "internal.h"
 

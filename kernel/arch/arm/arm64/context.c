@@ -85,7 +85,7 @@ void context_start(struct thread *t, u64 pc, u64 sp, u64 arg)
 
 static void load_native_world(struct cpu *c)
 {
-	if (!c->loaded_guest)
+	if (c->world != WORLD_GUEST)
 		return;
 	machine_flip_out(c->loaded_machine);
 	WRITE_SYSREG(hcr_el2, HCR_NATIVE);
@@ -96,14 +96,13 @@ static void load_native_world(struct cpu *c)
 	WRITE_SYSREG(cntkctl_el1, CNTKCTL_NATIVE);
 	WRITE_SYSREG(cnthctl_el2, CNTHCTL_NATIVE);
 	WRITE_SYSREG(tpidrro_el0, 0);
-	c->loaded_guest = false;
 }
 
 static void load_guest_world(struct cpu *c, struct thread *t)
 {
 	bool other = c->loaded_machine != t->machine;
 
-	if (c->loaded_guest) {
+	if (c->world == WORLD_GUEST) {
 		if (!other)
 			return;
 		machine_flip_out(c->loaded_machine);
@@ -114,7 +113,7 @@ static void load_guest_world(struct cpu *c, struct thread *t)
 	WRITE_SYSREG(cnthctl_el2, CNTHCTL_GUEST);
 	WRITE_SYSREG(hcr_el2, HCR_GUEST);
 	isb();
-	c->loaded_guest = true;
+	c->world = WORLD_GUEST;
 }
 
 static struct fpstate *fp_of(struct thread *t)
@@ -128,17 +127,16 @@ void context_load(struct cpu *c, struct thread *t)
 	bool guest = t->in_guest && t->machine;
 	struct stage2 *space = guest ? &t->guest_task->space : &t->task->space;
 
-	c->frame = t->regs;
-	if (likely(c->loaded && !guest && !c->loaded_guest)) {
-		if (c->loaded != t)
-			switch_native(c, t);
+	if (likely(!guest && c->world == WORLD_NATIVE)) {
+		context_switch(c, t);
 		return;
 	}
+	c->frame = t->regs;
 	c->spsr_keep = guest ? SPSR_GUEST : SPSR_NATIVE;
-	if (c->loaded == t && c->loaded_guest == guest && c->loaded_space == space)
+	if (c->loaded == t && guest && c->world == WORLD_GUEST && c->loaded_space == space)
 		return;
 	/* That of a guest is saved by machine_flip_out. */
-	if (c->loaded && !c->loaded_guest)
+	if (c->world == WORLD_NATIVE)
 		c->loaded->tpidr = READ_SYSREG(tpidr_el0);
 	/* An address space never meets the other world's HCR_EL2, not even in speculation. */
 	if (guest) {
@@ -149,6 +147,7 @@ void context_load(struct cpu *c, struct thread *t)
 		load_native_world(c);
 		load_space(c, space);
 		WRITE_SYSREG(tpidr_el0, t->tpidr);
+		c->world = WORLD_NATIVE;
 	}
 	trap_fp(c, c->fp_owner != fp_of(t));
 	c->loaded = t;
@@ -190,32 +189,31 @@ static void fp_evict(struct cpu *c, struct fpstate *fp)
 	trap_fp(c, true);
 }
 
-void context_forget_dying(struct cpu *c)
+/* What is loaded is not to be met again. */
+static void unload(struct cpu *c)
 {
-	if (!c->loaded_space || !container_of(c->loaded_space, struct task, space)->object.dying)
-		return;
-	if (!c->loaded_guest)
+	if (c->world == WORLD_NATIVE)
 		c->loaded->tpidr = READ_SYSREG(tpidr_el0);
 	load_native_world(c);
 	WRITE_SYSREG(vttbr_el2, 0);
 	isb();
+	c->world = WORLD_NONE;
 	c->loaded = NULL;
 	c->loaded_space = NULL;
+}
+
+void context_forget_dying(struct cpu *c)
+{
+	if (c->loaded_space && container_of(c->loaded_space, struct task, space)->object.dying)
+		unload(c);
 }
 
 void context_evict(struct thread *t)
 {
 	struct cpu *c = this_cpu();
 
-	if (c->loaded == t) {
-		if (!c->loaded_guest)
-			t->tpidr = READ_SYSREG(tpidr_el0);
-		load_native_world(c);
-		WRITE_SYSREG(vttbr_el2, 0);
-		isb();
-		c->loaded = NULL;
-		c->loaded_space = NULL;
-	}
+	if (c->loaded == t)
+		unload(c);
 	fp_evict(c, &t->fp);
 	if (t->machine) {
 		fp_evict(c, machine_fp(t->machine));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Machine vCPUs: making, the world switch, the virtual timer, registers for the monitor. */
 
+#include <arch/irqc.h>
 #include <arch/machine.h>
 #include <core/arch.h>
 #include <core/cpu.h>
@@ -66,7 +67,7 @@ static void to_memory(struct thread *t)
 
 	if (c->loaded_machine != t->machine)
 		return;
-	if (c->loaded_guest) /* stopped within the guest, and nobody else has run since */
+	if (c->world == WORLD_GUEST) /* stopped within the guest, and nobody else has run since */
 		context_evict(t);
 	else
 		machine_save(c);

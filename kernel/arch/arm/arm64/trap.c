@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What comes in through the vectors: sorted by exception class (DDI 0487, ESR_EL2). */
 #include <arch/inline.h>
+#include <arch/irqc.h>
 #include <arch/trap.h>
 #include <core/arch.h>
 #include <core/context.h>
@@ -53,18 +54,19 @@ void trap_sync(void)
 	u64 esr = READ_SYSREG(esr_el2);
 	unsigned class = ESR_CLASS(esr);
 
-	if (likely(class == EC_SVC64 && !c->loaded_guest))
+	if (likely(class == EC_SVC64 && c->world != WORLD_GUEST))
 		syscall_entry(t);
 	else if (class == EC_FP)
 		fp_trap(c, t);
-	else if (c->loaded_guest)
+	else if (c->world == WORLD_GUEST)
 		guest_trap(t, esr);
 	else
 		native_trap(t, esr);
 	sched_leave();
 }
 
-static inline void take_irq(void)
+/* Inline: one of its two users is the way of every interrupt. */
+static inline __attribute__((always_inline)) void take_irq(void)
 {
 	struct cpu *c = this_cpu();
 	u32 raw = irqc_ack_raw();
@@ -110,7 +112,7 @@ void trap_serror(void)
 	struct cpu *c = this_cpu();
 	u64 esr = READ_SYSREG(esr_el2);
 
-	if (c->loaded_guest)
+	if (c->world == WORLD_GUEST)
 		vcpu_exit(c->thread, TAKT_EXIT_TRAP, esr, 0);
 	else
 		native_trap(c->thread, esr);
@@ -120,5 +122,6 @@ void trap_serror(void)
 
 void trap_el2(u64 esr, u64 elr, u64 far)
 {
-	panic("exception in the kernel: esr %lx (%s) elr %lx far %lx", esr, esr_text(esr), elr, far);
+	panic("exception in the kernel: esr %lx (%s) elr %lx far %lx", esr, esr_text(esr), elr,
+	      far);
 }

@@ -4,18 +4,18 @@
  * bit for each interrupt and need no lock; only the configuration has.
  *
  * What every interrupt passes through tells the versions apart by one pointer, which GICv2 needs
- * anyway: cheaper than a call through a table.
+ * anyway (`gicc`): cheaper than a call through a table.
  */
 #include "gic.h"
 #include <arch/boot.h>
 #include <arch/inline.h>
+#include <arch/irqc.h>
 #include <core/cpu.h>
 
-#define GICC_IAR 0x000c
-#define GICC_EOIR 0x0010
 #define GICC_DIR 0x1000
 
 struct gic gic;
+char *gicc;
 static struct spinlock config_lock;
 
 #define BIT_OF(intid) (1u << (intid) % 32)
@@ -63,7 +63,7 @@ void irqc_init(void)
 
 void irqc_init_cpu(void)
 {
-	if (gic.cpu)
+	if (gicc)
 		gic2_init_cpu();
 	else
 		gic3_init_cpu();
@@ -85,11 +85,11 @@ void irqc_configure(u32 intid, bool edge, unsigned cpu)
 
 	irqc_disable(intid);
 	spin_lock(&config_lock);
-	if (!gic.cpu)
+	if (!gicc)
 		gic3_settle(intid);
 	io_write32(cfgr, edge ? io_read32(cfgr) | bit : io_read32(cfgr) & ~bit);
 	if (intid >= GIC_FIRST_SPI) {
-		if (gic.cpu)
+		if (gicc)
 			gic2_route(intid, cpu);
 		else
 			gic3_route(intid, cpu);
@@ -119,34 +119,11 @@ void irqc_set_active(u32 intid, bool active)
 
 /* --- The CPU interface -------------------------------------------------------------------- */
 
-/* System registers are not ordered with memory: DSB, so that the device sees what its handler does
- * only after the interrupt is active (IHI 0069, ICC_IAR1_EL1). */
-u32 irqc_ack_raw(void)
-{
-	u32 raw;
-
-	if (gic.cpu)
-		return io_read32(gic.cpu + GICC_IAR);
-	raw = (u32)READ_SYSREG(icc_iar1_el1);
-	dsb_sy();
-	return raw;
-}
-
-void irqc_drop(u32 raw)
-{
-	if (gic.cpu) {
-		io_write32(gic.cpu + GICC_EOIR, raw);
-		return;
-	}
-	WRITE_SYSREG(icc_eoir1_el1, raw);
-	isb(); /* before ISR_EL1 is asked for the next one */
-}
-
 /* What was done to the device comes first, or its line would count once more. */
 void irqc_deactivate(u32 raw)
 {
-	if (gic.cpu) {
-		io_write32(gic.cpu + GICC_DIR, raw);
+	if (gicc) {
+		io_write32(gicc + GICC_DIR, raw);
 		return;
 	}
 	dsb_sy();
@@ -157,7 +134,7 @@ void irqc_deactivate(u32 raw)
 void irqc_kick(unsigned cpu)
 {
 	dsb_ish();
-	if (gic.cpu) {
+	if (gicc) {
 		gic2_kick(gic.kick[cpu]);
 		return;
 	}

@@ -28,7 +28,6 @@
 
 struct gic {
 	char *dist;
-	char *cpu;	     /* GICv2's CPU interface; null: a GICv3, whose is system registers */
 	char *own[MAX_CPUS]; /* where the private interrupts of each CPU have their registers */
 	u64 kick[MAX_CPUS];  /* what sends SGI 0 to each CPU; nobody's before that CPU is up */
 	unsigned lines;

@@ -3,6 +3,7 @@
 #include "gic.h"
 #include <arch/boot.h>
 #include <arch/inline.h>
+#include <arch/irqc.h>
 #include <core/cpu.h>
 
 #define GICD_ITARGETSR 0x800
@@ -23,7 +24,7 @@ static u8 target_of[MAX_CPUS];
 void gic2_init(void)
 {
 	gic.dist = arch_map_device(platform.gicd.base, platform.gicd.size);
-	gic.cpu = arch_map_device(platform.gicc.base, platform.gicc.size);
+	gicc = arch_map_device(platform.gicc.base, platform.gicc.size);
 	io_write32(gic.dist + GICD_CTLR, 0);
 	gic_clear_shared();
 	io_write32(gic.dist + GICD_CTLR, CTLR_ENABLE);
@@ -53,12 +54,12 @@ void gic2_init_cpu(void)
 	gic.kick[self] = (u32)target_of[self] << SGIR_TARGETS_SHIFT | GIC_SGI_KICK;
 	gic_clear_private();
 
-	io_write32(gic.cpu + GICC_CTLR, 0);
+	io_write32(gicc + GICC_CTLR, 0);
 	for (unsigned i = 0; i < 4; i++)
-		io_write32(gic.cpu + GICC_APR + i * 4, 0);
-	io_write32(gic.cpu + GICC_PMR, GIC_PMR_ALL);
-	io_write32(gic.cpu + GICC_BPR, 0);
-	io_write32(gic.cpu + GICC_CTLR, CTLR_ENABLE | GICC_CTLR_EOIMODE);
+		io_write32(gicc + GICC_APR + i * 4, 0);
+	io_write32(gicc + GICC_PMR, GIC_PMR_ALL);
+	io_write32(gicc + GICC_BPR, 0);
+	io_write32(gicc + GICC_CTLR, CTLR_ENABLE | GICC_CTLR_EOIMODE);
 }
 
 void gic2_route(u32 intid, unsigned cpu)

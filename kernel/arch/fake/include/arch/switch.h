@@ -7,7 +7,7 @@
 
 static inline bool context_is_native(const struct cpu *c)
 {
-	return c->loaded && !c->loaded_guest;
+	return c->world == WORLD_NATIVE;
 }
 
 static inline void context_switch(struct cpu *c, struct thread *t)

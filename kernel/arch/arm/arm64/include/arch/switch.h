@@ -39,7 +39,7 @@ static inline void switch_native(struct cpu *c, struct thread *next)
 /* For context_switch: native code is what is loaded. */
 static inline bool context_is_native(const struct cpu *c)
 {
-	return c->loaded && !c->loaded_guest;
+	return c->world == WORLD_NATIVE;
 }
 
 /* context_load() to the native context of t, where a native one is loaded. */
