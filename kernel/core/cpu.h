@@ -11,8 +11,8 @@
 #include <takt/vcpu.h>
 
 struct sc;
+struct task;
 struct thread;
-struct stage2;
 struct trace;
 
 /* Whose registers act on EL0; see context.h. */
@@ -46,9 +46,9 @@ struct cpu {
 	unsigned id;
 
 	/* What else is loaded into the hardware; see context.h. */
-	struct stage2 *loaded_space;
+	struct task *loaded_task; /* whose address space */
 	struct fpstate *fp_owner;	/* whose FP/SIMD registers are in the hardware */
-	u64 fp_trapped;			/* 0 or 1 */
+	u64 fp_word;		  /* the same for <arch/switch.h>, and whether they trap */
 	struct machine *loaded_machine; /* whose EL1 registers are in the hardware */
 
 	struct sc *sc;	    /* RUNNING; null when idle */

@@ -36,6 +36,8 @@ static void table_for_gib(u64 gib)
 	}
 	if (lo >= hi)
 		return;
+	if (!gib) /* frame 0 is looked up, even where there is no RAM */
+		lo = 0;
 
 	u64 first = (lo >> PAGE_SHIFT) & 0x3ffff;
 	u64 count = (hi - lo) >> PAGE_SHIFT;
@@ -46,8 +48,12 @@ static void table_for_gib(u64 gib)
 
 void frame_table_init(void)
 {
+	static struct frame nothing;
+
 	for (u64 gib = 0; gib < PHYS_GIBS; gib++)
 		table_for_gib(gib);
+	if (!frame_dir[0]) /* empty slots are looked up as frame 0 */
+		frame_dir[0] = &nothing;
 }
 
 /* --- Frames ----------------------------------------------------------------------------------- */

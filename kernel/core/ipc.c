@@ -10,7 +10,7 @@
 #include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/quiesce.h>
-#include <core/ready.h>
+#include <core/dispatch.h>
 #include <core/sched.h>
 #include <core/trace.h>
 #include <object/sc.h>
@@ -76,8 +76,7 @@ void remote_return(struct thread *t)
 static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
 {
 	u64 window = *(volatile u64 *)&to->regs->x[14];
-	struct object
-		*object[TAKT_MAX_CAPS]; /* cannot be freed before this stay in the kernel ends */
+	struct object *object[TAKT_MAX_CAPS]; /* cannot be freed before this stay in the kernel ends */
 	u64 rights[TAKT_MAX_CAPS];
 
 	if (caps > TAKT_MAX_CAPS)
@@ -342,12 +341,15 @@ static void stop_here(struct thread *t)
 	t->state = THREAD_STOPPED;
 }
 
-/* The handler's verdict: label 0 lets the thread go on. A thread of another CPU learns it when its
+/* The handler's verdict: label 0 lets the thread go on, at word 0 if there is one. A thread of another CPU learns it when its
  * own CPU wakes it. */
 static void reply_fault(struct thread *self, struct thread *caller)
 {
-	bool resume = TAKT_TAG_LABEL(self->regs->x[1]) == 0;
+	u64 tag = *(volatile u64 *)&self->regs->x[1];
+	bool resume = TAKT_TAG_LABEL(tag) == 0;
 
+	if (resume && TAKT_TAG_WORDS(tag))
+		caller->regs->pc = self->regs->x[2];
 	caller->fault_verdict = resume ? FAULT_RESUME : FAULT_STOP;
 	if (!self->remote_caller) {
 		caller->faulted = false;
@@ -424,7 +426,18 @@ static void begin_wait(struct thread *self)
 
 void ipc_reply_wait(struct thread *self)
 {
+	struct cpu *c = this_cpu();
+	struct thread *caller = self->remote_caller ? NULL : self->caller;
+
 	reply(self);
+	/* As fast_reply in assembly: no help on the way, so the caller is what the SC runs next. */
+	if (caller && caller->wait_word == RUN_PLAINLY && self->wait_word == RUN_PLAINLY &&
+	    !c->not_fast && c->thread == self && !self->pending && self->deadline == TAKT_NEVER &&
+	    list_empty(&self->wanters)) {
+		self->state = THREAD_WAIT;
+		c->thread = caller;
+		return;
+	}
 	begin_wait(self);
 }
 
@@ -482,12 +495,15 @@ void thread_wake(struct thread *t)
 
 void thread_signal(struct thread *t, u64 badges)
 {
+	struct sc *sc = t->sc[0];
+
 	t->pending |= badges;
-	if (likely(t->wait_word == WAIT_PLAINLY && t->sc[0] && !t->timer.queued &&
+	if (likely(t->wait_word == WAIT_PLAINLY && sc && !t->timer.queued &&
 		   list_empty(&t->parked))) { /* thread_wake, where nothing else is to do */
 		take_signals(t);
 		t->state = THREAD_RUN;
-		sc_activate_quickly(this_cpu(), t->sc[0]);
+		if (!hand_over(this_cpu(), sc, t))
+			sc_activate(sc);
 	} else if (t->state == THREAD_WAIT && t->sc[0]) {
 		take_signals(t);
 		thread_wake(t);

@@ -24,8 +24,8 @@ void pv_arrive(struct thread *t, unsigned virq)
 void pv_before_guest(struct thread *t)
 {
 	struct takt_pv_page *p = t->pv;
-	u32 open = p->open;
-	u32 now = p->pending & open;
+	u32 open = p->open, pending = p->pending;
+	u32 now = pending & open;
 	u32 depth = p->depth;
 
 	if (likely(!now) || depth >= TAKT_PV_FRAMES)
@@ -34,10 +34,10 @@ void pv_before_guest(struct thread *t)
 	unsigned n = 31 - (unsigned)__builtin_clz(now);
 	struct takt_frame *save = &p->frame[depth];
 
-	*save = p->guest;
+	frame_copy(save, &p->guest);
 	save->open = open;
 	p->depth = depth + 1;
-	p->pending &= ~(1u << n);
+	p->pending = pending & ~(1u << n);
 	p->open = (u32)(open & ~((2ul << n) - 1)); /* only more urgent ones from here */
 	p->guest.pc = *(volatile u64 *)&p->upcall_entry;
 	p->guest.x[0] = n;
@@ -55,7 +55,7 @@ static void pv_return(struct thread *t)
 		vcpu_exit(t, TAKT_EXIT_ERROR, (u64)TAKT_E_STATE, 0);
 		return;
 	}
-	p->guest = p->frame[depth - 1];
+	frame_copy(&p->guest, &p->frame[depth - 1]);
 	p->open = (u32)p->frame[depth - 1].open;
 	p->depth = depth - 1;
 }

@@ -6,12 +6,13 @@
  */
 #include <arch/switch.h>
 #include <core/arch.h>
+#include <core/budget.h>
 #include <core/context.h>
 #include <core/cpu.h>
 #include <core/inbox.h>
 #include <core/ipc.h>
 #include <core/log.h>
-#include <core/ready.h>
+#include <core/dispatch.h>
 #include <core/sched.h>
 #include <core/trace.h>
 #include <object/irq.h>
@@ -37,100 +38,7 @@ void sched_init_cpu(struct cpu *c)
 	inbox_init(&c->inbox);
 }
 
-/* --- Budgets -------------------------------------------------------------------------------- */
-
-static struct sc_refill *refill_last(struct sc *sc)
-{
-	return sc->count > 1 ? &sc->later[(sc->first + sc->count - 2u) & (SC_REFILLS - 1)]
-			     : &sc->refill;
-}
-
-static bool round_robin(const struct sc *sc)
-{
-	return sc->budget == sc->period;
-}
-
-void sc_refill_reset(struct sc *sc, u64 now)
-{
-	sc->first = 0;
-	sc->count = 1;
-	sc->refill = (struct sc_refill){now, sc->budget};
-}
-
-/* `amount` comes back at `time`. A full ring merges it into the last entry, later, never earlier.
- */
-static void refill_add(struct sc *sc, u64 time, u64 amount)
-{
-	struct sc_refill *last = refill_last(sc);
-
-	if (sc->count == SC_REFILLS) {
-		last->time = MAX(last->time, time);
-		last->amount += amount;
-		return;
-	}
-	sc->count++;
-	*refill_last(sc) = (struct sc_refill){time, amount};
-}
-
-/* The next one of several becomes what can be used. */
-static void refill_pop(struct sc *sc)
-{
-	sc->count--;
-	sc->refill = sc->later[sc->first];
-	sc->first = (sc->first + 1) & (SC_REFILLS - 1);
-}
-
-/* Takes the time since sc->started out of the budget. What was used from instant t on comes back at
- * t + period; what was overrun is taken from later refills. */
-static NOINLINE void charge_refills(struct sc *sc, u64 now, u64 used)
-{
-	u64 back = now - used + sc->period;
-	struct sc_refill *h = &sc->refill;
-
-	if (likely(used && used < h->amount)) {
-		h->amount -= used;
-		refill_add(sc, back, used);
-		used = 0;
-	}
-	for (unsigned n = sc->count; used && n; n--) {
-		u64 take = MIN(used, h->amount);
-
-		used -= take;
-		h->amount -= take;
-		if (h->amount) {
-			refill_add(sc, back, take);
-		} else if (sc->count == 1) {
-			*h = (struct sc_refill){back, take};
-		} else {
-			refill_pop(sc);
-			refill_add(sc, back, take);
-		}
-	}
-	while (sc->count > 1) {
-		struct sc_refill *next = &sc->later[sc->first];
-
-		if (h->amount >= sched_min_budget && next->time > now)
-			break;
-		next->time = h->amount >= sched_min_budget ? h->time : next->time;
-		next->amount += h->amount;
-		refill_pop(sc);
-	}
-	if (used) /* more than the whole budget in one stretch: each further one costs its period */
-		h->time += used / sc->budget * sc->period + used % sc->budget;
-}
-
-static inline void sc_charge(struct sc *sc, u64 now)
-{
-	u64 used = now - sc->started;
-	struct sc_refill *h = &sc->refill;
-
-	sc->consumed += used;
-	sc->started = now;
-	if (round_robin(sc))
-		h->amount = used + sched_min_budget <= h->amount ? h->amount - used : 0;
-	else
-		charge_refills(sc, now, used);
-}
+/* --- Scheduling contexts ---------------------------------------------------------------------- */
 
 static NOINLINE void sc_wait_refill(struct cpu *c, struct sc *sc)
 {
@@ -250,10 +158,10 @@ void sc_update(struct sc *sc, u64 budget, u64 period)
 	if (!ring) {
 		sc_refill_reset(sc, now);
 	} else if (budget > old) {
-		refill_add(sc, now + period, budget - old);
+		sc_refill_add(sc, now + period, budget - old);
 	} else {
 		for (u64 less = old - budget; less;) {
-			struct sc_refill *last = refill_last(sc);
+			struct sc_refill *last = sc_refill_last(sc);
 			u64 take = MIN(less, last->amount);
 
 			last->amount -= take;
@@ -280,15 +188,6 @@ void sc_release(struct sc *sc)
 	sc->home->sc[sc->index] = NULL;
 	sc->home = NULL;
 	sc->state = SC_UNBOUND;
-}
-
-void sched_yield(void)
-{
-	struct cpu *c = this_cpu();
-
-	if (c->sc)
-		sc_put(c, now_ticks(), false);
-	c->resched = true;
 }
 
 /* --- The walk ------------------------------------------------------------------------------- */
@@ -347,7 +246,10 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 		switch ((enum thread_state)t->state) {
 		case THREAD_RUN:
 			c->chain_deadline = deadline;
-			c->tangled = want || deadline != TAKT_NEVER;
+			/* Or a server that was given an SC of its own while it serves: its caller
+			 * does not run on that. */
+			c->tangled = want || deadline != TAKT_NEVER ||
+				     (t == sc->home && t->caller && !t->remote_caller);
 			return t;
 		case THREAD_OPEN:
 		case THREAD_WANT:
@@ -396,25 +298,13 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 
 /* --- Choosing ------------------------------------------------------------------------------- */
 
-static inline void program_timer(struct cpu *c)
+static void program_timer(struct cpu *c)
 {
-	u64 at = MIN(c->timer_first = timerq_next(&c->timers), c->chain_deadline);
+	u64 slice = c->slice_end;
 
-	at = MIN(at, c->slice_end);
-	if (at != c->timer_at) {
-		c->timer_at = at;
-		timer_set(at);
-	}
-}
-
-/* Tells the other CPUs what runs here. False if more urgent work came in meanwhile. */
-static bool publish(struct cpu *c, int prio)
-{
-	if (c->prio == prio)
-		return true;
-	__atomic_store_n(&c->prio, prio, __ATOMIC_RELAXED);
-	dmb_ish(); /* pairs with inbox_post */
-	return !inbox_above(&c->inbox, prio);
+	c->slice_end = MIN(slice, c->chain_deadline);
+	program_slice(c);
+	c->slice_end = slice;
 }
 
 static void idle(struct cpu *c)
@@ -434,14 +324,6 @@ static void idle(struct cpu *c)
 	cpu_wfi();
 	c->idle_ticks += now_ticks() - since;
 	irq_poll();
-}
-
-static void run(struct cpu *c, struct sc *sc, u64 now)
-{
-	sc->state = SC_RUNNING;
-	sc->started = now;
-	c->sc = sc;
-	c->slice_end = now + sc->refill.amount;
 }
 
 static NOINLINE struct thread *choose(struct cpu *c)
@@ -466,7 +348,7 @@ static NOINLINE struct thread *choose(struct cpu *c)
 			if (c->sc)
 				sc_put(c, now, true);
 			ready_remove(c, sc);
-			run(c, sc, now);
+			sc_run(c, sc, now);
 			continue; /* the one put back may have triggered something */
 		}
 		if (!c->sc) {
@@ -487,6 +369,7 @@ static NOINLINE void leave_slowly(struct cpu *c)
 
 	for (;;) {
 		if (c->resched || inbox_top(&c->inbox) > c->prio) {
+			c->resched = true; /* nobody hands over meanwhile */
 			c->thread = choose(c);
 			c->resched = false; /* all that asked for it is decided */
 			chosen = true;
@@ -507,14 +390,6 @@ static NOINLINE void leave_slowly(struct cpu *c)
 		program_timer(c);
 }
 
-/* `old`, a round-robin SC with some of its slice left, makes room for a more urgent one. */
-static inline void put_simply(struct cpu *c, struct sc *old, u64 now)
-{
-	old->consumed += now - old->started;
-	old->refill.amount = c->slice_end - now;
-	ready_insert(c, old, true);
-}
-
 /*
  * The usual case, without asking again for what is known already: a native thread in no call, more
  * urgent than all others that are ready, takes over from a round-robin SC or from none. It does
@@ -525,7 +400,7 @@ static inline bool leave_simply(struct cpu *c)
 	struct sc *old = c->sc, *sc = c->next;
 	bool direct = likely(sc);
 	struct thread *t;
-	u64 now, at;
+	u64 now;
 
 	if (unlikely(!direct)) {
 		if (!c->ready_levels)
@@ -533,7 +408,7 @@ static inline bool leave_simply(struct cpu *c)
 		sc = ready_first(c, ready_queue_top(c));
 	}
 	t = sc->home;
-	if (t->state != THREAD_RUN || t->in_guest || inbox_top(&c->inbox) >= 0)
+	if (t->state != THREAD_RUN || t->in_guest || t->caller || inbox_top(&c->inbox) >= 0)
 		return false;
 	now = now_ticks();
 	if (old &&
@@ -545,27 +420,83 @@ static inline bool leave_simply(struct cpu *c)
 		ready_remove(c, sc);
 	if (old)
 		put_simply(c, old, now);
-	run(c, sc, now);
+	sc_run(c, sc, now);
 	c->thread = t;
 	c->chain_deadline = TAKT_NEVER;
 	c->not_fast = 0; /* what was set was `resched` alone */
 	if (unlikely(!publish(c, sc->prio)))
 		return false;
 	context_switch(c, t);
-	at = MIN(c->timer_first = timerq_next(&c->timers), c->slice_end);
-	if (at != c->timer_at) {
-		c->timer_at = at;
-		timer_set(at);
-	}
+	program_slice(c);
 	return true;
+}
+
+/* The way back to a paravirtual guest, whose interrupt may have come. Apart, so that sched_leave
+ * needs no stack frame. */
+static NOINLINE void leave_to_guest(struct cpu *c)
+{
+	struct thread *t = c->thread;
+
+	if (unlikely(t->pending || t->machine)) {
+		leave_slowly(c);
+		return;
+	}
+	pv_before_guest(t);
+	context_switch(c, t);
 }
 
 void sched_leave(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (c->not_fast != ONLY_RESCHED || !leave_simply(c))
+	if (c->not_fast) {
+		if (unlikely(c->not_fast != ONLY_RESCHED || !leave_simply(c)))
+			leave_slowly(c);
+		return;
+	}
+	/* What runs is decided: the thread that ran, or the other end of its call. */
+	if (unlikely(inbox_above(&c->inbox, c->prio) || c->timer_first != timerq_next(&c->timers)))
 		leave_slowly(c);
+	else if (c->thread->in_guest)
+		leave_to_guest(c);
+	else
+		context_switch(c, c->thread);
+}
+
+/* To the next one at this priority, in no call, from a round-robin SC. */
+static inline bool yield_simply(struct cpu *c)
+{
+	struct sc *old = c->sc, *sc = c->next;
+	u64 now;
+
+	if (c->not_fast || !old || !round_robin(old) || ready_top(c) != (int)old->prio)
+		return false;
+	if (!sc)
+		sc = ready_first(c, (int)old->prio);
+	if (sc->home->state != THREAD_RUN || sc->home->in_guest || sc->home->caller)
+		return false;
+	ready_remove(c, sc);
+	now = now_ticks();
+	sc_charge(old, now);
+	if (!old->refill.amount)
+		old->refill.amount = old->budget;
+	ready_insert(c, old, false);
+	sc_run(c, sc, now);
+	c->thread = sc->home;
+	c->chain_deadline = TAKT_NEVER;
+	program_slice(c);
+	return true;
+}
+
+void sched_yield(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (likely(yield_simply(c)))
+		return;
+	if (c->sc)
+		sc_put(c, now_ticks(), false);
+	c->resched = true;
 }
 
 /* --- The timer ------------------------------------------------------------------------------ */

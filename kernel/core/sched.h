@@ -21,7 +21,7 @@ void sched_leave(void);
 /* The running thread goes on as it is, and sched_leave would change nothing. */
 static inline bool sched_same(const struct cpu *c)
 {
-	return !c->resched && !c->thread->in_guest && c->timer_first == timerq_next(&c->timers) &&
+	return !c->resched && c->thread == c->loaded && !c->thread->in_guest && c->timer_first == timerq_next(&c->timers) &&
 	       !inbox_above(&c->inbox, c->prio);
 }
 

@@ -47,10 +47,10 @@ static inline void deliver(struct irq *irq)
 {
 	struct thread *t = irq->thread;
 
-	if (irq->target == IRQ_UNBOUND)
-		return;
 	if (likely(irq->target == IRQ_THREAD))
 		thread_signal(t, irq->badge);
+	else if (irq->target == IRQ_UNBOUND)
+		return;
 	else if (t->kind == TAKT_THREAD_PV)
 		pv_arrive(t, irq->virq);
 	else
@@ -79,13 +79,20 @@ void irq_arrive(struct irq *irq)
 		inbox_post(irq->cpu, &irq->node, INBOX_IRQ, t->sc[0] ? t->sc[0]->prio : 0);
 }
 
+/* Nobody's: it is not to come again. */
+static NOINLINE void stray(u32 intid, u32 raw)
+{
+	irqc_disable(intid);
+	irqc_deactivate(raw);
+}
+
 void irq_hardware(u32 intid, u32 raw)
 {
-	struct irq *irq = intid < LINES ? __atomic_load_n(&line[intid], __ATOMIC_ACQUIRE) : NULL;
+	struct irq *irq = likely(intid < LINES) ? __atomic_load_n(&line[intid], __ATOMIC_ACQUIRE) : NULL;
 
-	if (unlikely(!irq || irq->target == IRQ_UNBOUND || irq->cpu != this_cpu()->id)) {
-		irqc_disable(intid);
-		irqc_deactivate(raw);
+	if (unlikely(!irq) || unlikely(irq->target == IRQ_UNBOUND) ||
+	    unlikely(irq->cpu != this_cpu()->id)) {
+		stray(intid, raw);
 		return;
 	}
 	/* Active until the handler's ack, or the guest's end of interrupt: that is its mask. */

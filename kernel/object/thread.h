@@ -29,7 +29,9 @@ enum fault_verdict { FAULT_UNHANDLED, FAULT_RESUME, FAULT_STOP };
 #define THREAD_SCS 8
 #define CALL_DEPTH 8
 #define CPU_UNPLACED 0xff
-#define WAIT_PLAINLY ((u32)THREAD_WAIT) /* little-endian: state alone */
+/* thread.wait_word, little-endian: the state alone. */
+#define WAIT_PLAINLY ((u32)THREAD_WAIT)
+#define RUN_PLAINLY ((u32)THREAD_RUN)
 
 /* FP/SIMD registers of one context. */
 struct fpstate {
@@ -45,7 +47,7 @@ struct thread {
 	struct task *task;
 	u64 tpidr; /* TPIDR_EL0 */
 	union {
-		u32 wait_word; /* WAIT_PLAINLY: waits in its native context, nothing special */
+		u32 wait_word; /* WAIT_PLAINLY, RUN_PLAINLY: native, and nothing special */
 		struct {
 			u8 state;
 			bool in_guest; /* vCPU: the guest context is the current one */

@@ -70,16 +70,16 @@ static takt_slot start_echo(takt_slot task, uintptr_t words)
 
 /* --- Fault ------------------------------------------------------------------------------------ */
 
-/* Lets the thread (slot arg) that faulted go on behind the instruction. */
-static void skip_instruction(void *arg)
+/* Lets the thread that faulted go on behind the instruction. */
+static void skip_instruction(void *unused)
 {
-	takt_slot thread = (takt_slot)(uintptr_t)arg;
 	struct takt_msg m = {0};
 
+	(void)unused;
 	(void)!takt_wait(&m, TAKT_NEVER);
 	for (;;) {
-		(void)!takt_thread_reg_write(thread, TAKT_REG_PC, m.w[TAKT_FAULT_PC] + 4);
-		m.tag = TAKT_TAG(0, 0, 0);
+		m.tag = TAKT_TAG(0, 1, 0);
+		m.w[0] = m.w[TAKT_FAULT_PC] + 4;
 		(void)!takt_reply_wait(&m, TAKT_NEVER);
 	}
 }
@@ -92,16 +92,13 @@ static void fault(void *unmapped)
 
 static void bench_fault(void)
 {
-	takt_slot thread = far_slot_new();
-	struct actor handler = {.task = far, .prio = PASSIVE, .fn = skip_instruction,
-				.arg = (void *)(uintptr_t)thread};
+	struct actor handler = {.task = far, .prio = PASSIVE, .fn = skip_instruction};
 	struct actor driver = {.task = TAKT_ROOT_TASK, .prio = PRIO_DRIVER, .fn = fault};
 
 	actor_make(&handler);
 	actor_start(&handler);
 	driver.fault_gate = gate_to(&handler);
 	actor_make(&driver);
-	far_give(driver.slot, thread);
 	drive(&driver, "fault.handler", false);
 }
 

@@ -47,7 +47,7 @@ void context_load(struct cpu *c, struct thread *t)
 	ASSERT(task->object.birth && task->object.type == TAKT_TASK);
 	c->frame = t->regs;
 	c->loaded = t;
-	c->loaded_space = &task->space;
+	c->loaded_task = task;
 	c->world = t->in_guest && t->machine ? WORLD_GUEST : WORLD_NATIVE;
 	c->loaded_machine = c->world == WORLD_GUEST ? t->machine : c->loaded_machine;
 }
@@ -55,13 +55,13 @@ void context_load(struct cpu *c, struct thread *t)
 static void forget(struct cpu *c)
 {
 	c->loaded = NULL;
-	c->loaded_space = NULL;
+	c->loaded_task = NULL;
 	c->world = WORLD_NONE;
 }
 
 void context_forget_dying(struct cpu *c)
 {
-	if (c->loaded_space && container_of(c->loaded_space, struct task, space)->object.dying)
+	if (c->loaded_task && c->loaded_task->object.dying)
 		forget(c);
 }
 

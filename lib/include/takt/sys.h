@@ -55,7 +55,7 @@ takt_invoke(unsigned flavour, takt_slot slot, struct takt_msg *m, takt_ticks dea
 			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6),   \
 			   "+r"(x7), "+r"(x8)                                                      \
 			 : "r"(x14), ##__VA_ARGS__                                                 \
-			 : "memory")
+			 : "cc", "memory")
 	if (__builtin_constant_p(deadline == TAKT_NEVER) && deadline == TAKT_NEVER &&
 	    __builtin_constant_p(TAKT_TAG_CAPS(m->tag)) && TAKT_TAG_CAPS(m->tag) == 0) {
 		TAKT_SVC();

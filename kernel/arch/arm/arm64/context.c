@@ -31,9 +31,8 @@ AT(struct cpu, thread, CPU_THREAD);
 AT(struct cpu, not_fast, CPU_NOT_FAST);
 AT(struct cpu, id, CPU_ID);
 AT(struct cpu, loaded, CPU_LOADED);
-AT(struct cpu, loaded_space, CPU_LOADED_SPACE);
-AT(struct cpu, fp_owner, CPU_FP_OWNER);
-AT(struct cpu, fp_trapped, CPU_FP_TRAPPED);
+AT(struct cpu, loaded_task, CPU_LOADED_TASK);
+AT(struct cpu, fp_word, CPU_FP_WORD);
 AT(struct object, birth, OBJECT_BIRTH);
 AT(struct object, type, OBJECT_TYPE);
 AT(struct object, dying, OBJECT_TYPE + 1);
@@ -51,7 +50,6 @@ AT(struct thread, deadline, THREAD_DEADLINE);
 AT(struct thread, pending, THREAD_PENDING);
 AT(struct thread, wanters, THREAD_WANTERS);
 AT(struct thread, timer.queued, THREAD_TIMER_QUEUED);
-AT(struct thread, fp, THREAD_FP);
 AT(struct thread, utcb, THREAD_UTCB);
 AT(struct invocation, caller, INVOCATION_CALLER);
 AT(struct invocation, tag, INVOCATION_CALLER + 8);
@@ -59,10 +57,9 @@ AT(struct invocation, w, INVOCATION_W(0));
 AT(struct invocation, window, INVOCATION_WINDOW);
 AT(struct invocation, frame, INVOCATION_FRAME);
 _Static_assert(sizeof(struct invocation) <= INVOCATION_SIZE, "offsets.h");
-AT(struct task, space, TASK_SPACE);
+AT(struct task, space.vttbr, TASK_VTTBR);
 AT(struct task, slots, TASK_SLOTS);
 AT(struct task, leaf, TASK_LEAF);
-AT(struct stage2, vttbr, STAGE2_VTTBR);
 AT(struct gate, badge, GATE_BADGE);
 AT(struct gate, target, GATE_TARGET);
 _Static_assert(CAP_LEAF_SLOTS == 256 && sizeof(struct cap) == 16, "fastpath.S");
@@ -116,16 +113,22 @@ static void load_guest_world(struct cpu *c, struct thread *t)
 	c->world = WORLD_GUEST;
 }
 
+/* The FP/SIMD registers of its current context, and their key (switch.h). */
 static struct fpstate *fp_of(struct thread *t)
 {
 	return t->in_guest && t->machine ? machine_fp(t->machine) : &t->fp;
+}
+
+static const void *fp_key(struct thread *t)
+{
+	return t->in_guest && t->machine ? (const void *)machine_fp(t->machine) : t;
 }
 
 void context_load(struct cpu *c, struct thread *t)
 {
 	/* A paravirtual guest is in the thread's own task, and native. */
 	bool guest = t->in_guest && t->machine;
-	struct stage2 *space = guest ? &t->guest_task->space : &t->task->space;
+	struct task *task = guest ? t->guest_task : t->task;
 
 	if (likely(!guest && c->world == WORLD_NATIVE)) {
 		context_switch(c, t);
@@ -133,23 +136,23 @@ void context_load(struct cpu *c, struct thread *t)
 	}
 	c->frame = t->regs;
 	c->spsr_keep = guest ? SPSR_GUEST : SPSR_NATIVE;
-	if (c->loaded == t && guest && c->world == WORLD_GUEST && c->loaded_space == space)
+	if (c->loaded == t && guest && c->world == WORLD_GUEST && c->loaded_task == task)
 		return;
 	/* That of a guest is saved by machine_flip_out. */
 	if (c->world == WORLD_NATIVE)
 		c->loaded->tpidr = READ_SYSREG(tpidr_el0);
 	/* An address space never meets the other world's HCR_EL2, not even in speculation. */
 	if (guest) {
-		load_space(c, space);
+		load_space(c, task);
 		isb();
 		load_guest_world(c, t);
 	} else {
 		load_native_world(c);
-		load_space(c, space);
+		load_space(c, task);
 		WRITE_SYSREG(tpidr_el0, t->tpidr);
 		c->world = WORLD_NATIVE;
 	}
-	trap_fp(c, c->fp_owner != fp_of(t));
+	fp_next(c, fp_key(t));
 	c->loaded = t;
 }
 
@@ -162,31 +165,39 @@ void context_init_cpu(struct cpu *c)
 	WRITE_SYSREG(cntkctl_el1, CNTKCTL_NATIVE);
 	WRITE_SYSREG(cnthctl_el2, CNTHCTL_NATIVE);
 	WRITE_SYSREG(tpidrro_el0, 0);
-	trap_fp(c, true);
+	WRITE_SYSREG(cptr_el2, CPTR_BASE | CPTR_TFP);
+	c->fp_word = FP_TRAPPED;
 	isb();
+}
+
+/* The registers are open to the kernel: the last owner's go to memory. */
+static void fp_release(struct cpu *c)
+{
+	if (c->fp_word & FP_TRAPPED)
+		fp_toggle(c);
+	isb();
+	if (c->fp_owner)
+		fp_save(c->fp_owner);
 }
 
 void fp_trap(struct cpu *c, struct thread *t)
 {
 	struct fpstate *fp = fp_of(t);
 
-	trap_fp(c, false);
-	isb();
-	if (c->fp_owner)
-		fp_save(c->fp_owner);
+	fp_release(c);
 	fp_load(fp);
 	c->fp_owner = fp;
+	c->fp_word = fp_rotate(fp_key(t));
 }
 
 static void fp_evict(struct cpu *c, struct fpstate *fp)
 {
 	if (c->fp_owner != fp)
 		return;
-	trap_fp(c, false);
-	isb();
-	fp_save(fp);
+	fp_release(c);
 	c->fp_owner = NULL;
-	trap_fp(c, true);
+	c->fp_word = 0;
+	fp_toggle(c);
 }
 
 /* What is loaded is not to be met again. */
@@ -199,12 +210,12 @@ static void unload(struct cpu *c)
 	isb();
 	c->world = WORLD_NONE;
 	c->loaded = NULL;
-	c->loaded_space = NULL;
+	c->loaded_task = NULL;
 }
 
 void context_forget_dying(struct cpu *c)
 {
-	if (c->loaded_space && container_of(c->loaded_space, struct task, space)->object.dying)
+	if (c->loaded_task && c->loaded_task->object.dying)
 		unload(c);
 }
 

@@ -38,8 +38,7 @@
 	ldrb	w17, [x11, #THREAD_DEPTH]
 	cmp	w9, #STATE_WAIT
 	ccmp	w13, #0, #0, eq
-	b.ne	slow
-	cmp	w17, #CALL_DEPTH
+	ccmp	w17, #CALL_DEPTH, #2, eq	/* or as if not below */
 	b.hs	slow
 
 	/* Nothing can fail from here on. */
@@ -66,14 +65,14 @@ lower_sync:
 	stp	x12, x13, [sp, #FRAME_X(12)]
 	stp	x14, x15, [sp, #FRAME_X(14)]
 	stp	x16, x17, [sp, #FRAME_X(16)]
+#if FAST
 	mrs	x9, esr_el2
 	mrs	x10, tpidr_el2
+	ldp	w13, w17, [x10, #CPU_NOT_FAST]	/* and CPU_ID */
 	lsr	w9, w9, #26
 	cmp	w9, #EC_SVC64
+	ccmp	w13, #0, #0, eq
 	b.ne	slow
-#if FAST
-	ldp	w13, w17, [x10, #CPU_NOT_FAST]	/* and CPU_ID */
-	cbnz	w13, slow
 	ldr	x11, [x10, #CPU_THREAD]
 	cbz	x8, fast_call
 	cmp	x8, #TAKT_REPLY_WAIT
@@ -87,6 +86,60 @@ slow:
 	b	lower_sync_slow
 
 #if FAST
+	/*
+	 * No help on the way (CPU_NOT_FAST), so the chain from the SC's home leads to this thread
+	 * through its caller, which therefore is what the SC runs next.
+	 */
+fast_reply:
+	ldr	x12, [x11, #THREAD_CALLER]
+	lsr	x16, x1, #16		/* words, and nothing above them */
+	cbz	x12, slow
+	ldr	w9, [x11, #THREAD_WAIT_WORD]
+	ldr	w13, [x12, #THREAD_WAIT_WORD]
+	ldp	x14, x15, [x11, #THREAD_PENDING] /* and the head of the wanters */
+	add	x17, x11, #THREAD_WANTERS
+	cmp	x16, #TAKT_MAX_WORDS
+	ccmp	w9, #STATE_RUN, #0, ls		/* no remote caller */
+	ccmp	w13, #STATE_OPEN, #0, eq	/* no fault, no guest */
+	ccmp	x14, #0, #0, eq
+	ccmp	x15, x17, #0, eq
+	b.ne	slow
+
+	mov	w13, #STATE_WAIT
+	strb	w9, [x12, #THREAD_WAIT_WORD]	/* STATE_RUN */
+	strb	w13, [x11, #THREAD_WAIT_WORD]
+	strb	wzr, [x11, #THREAD_DEPTH]
+	str	xzr, [x11, #THREAD_CALLER]
+	cmp	x16, #TAKT_REG_WORDS
+	b.ls	fast_switch
+
+	/* Words beyond the sixth, from UTCB to UTCB. At most 58. */
+copy_words:
+	ldr	x13, [x11, #THREAD_UTCB]
+	ldr	x14, [x12, #THREAD_UTCB]
+	cbz	x13, fast_switch
+	cbz	x14, fast_switch
+	lsr	x9, x1, #16
+	sub	x9, x9, #TAKT_REG_WORDS
+	add	x13, x13, #8 * TAKT_REG_WORDS
+	add	x14, x14, #8 * TAKT_REG_WORDS
+	tbz	x9, #0, 1f
+	ldr	x15, [x13], #8
+	str	x15, [x14], #8
+1:	subs	x9, x9, #2
+	b.lo	fast_switch
+2:	ldp	x15, x16, [x13], #16
+	stp	x15, x16, [x14], #16
+	subs	x9, x9, #2
+	b.hs	2b
+	b	fast_switch
+
+long_call:
+	cmp	x13, #TAKT_MAX_WORDS
+	b.hi	slow
+	begin_call
+	b	copy_words
+
 fast_call:
 	ldr	x14, [x11, #THREAD_TASK]
 	ldp	x13, x14, [x14, #TASK_SLOTS]	/* and TASK_LEAF */
@@ -98,11 +151,10 @@ fast_call:
 	add	x14, x14, x9, lsl #4
 	ldp	x15, x16, [x14]		/* word, birth */
 	and	x14, x15, #0xffffffffffff
-	cbz	x14, no_object
 	/* Is it the object that it was? As cap_object(): its frame holds objects as old as the
-	 * slot's birth (birth > ~unborn, which is a carry), and this one has it. */
-	adrp	x13, frame_dir
-	add	x13, x13, :lo12:frame_dir
+	 * slot's birth (birth > ~unborn, which is a carry), and this one has it. An empty slot, at
+	 * address 0 and born at 0, is too old for any frame. */
+	adr	x13, frame_dir
 	lsr	x9, x14, #30
 	ldr	x13, [x13, x9, lsl #3]
 	ubfx	x9, x14, #12, #18
@@ -121,13 +173,67 @@ fast_call:
 	cmp	x13, #TAKT_REG_WORDS
 	b.hi	long_call
 	begin_call
-	b	fast_switch
 
-long_call:
-	cmp	x13, #TAKT_MAX_WORDS
-	b.hi	slow
-	begin_call
-	b	copy_words
+	/* From x11 to x12, whose x0 is 0 and x1..x8 are as they are now. */
+fast_switch:
+	stp	x18, x19, [sp, #FRAME_X(18)]
+	stp	x20, x21, [sp, #FRAME_X(20)]
+	stp	x22, x23, [sp, #FRAME_X(22)]
+	stp	x24, x25, [sp, #FRAME_X(24)]
+	stp	x26, x27, [sp, #FRAME_X(26)]
+	stp	x28, x29, [sp, #FRAME_X(28)]
+	mrs	x9, sp_el0
+	mrs	x13, elr_el2
+	mrs	x15, tpidr_el0
+	stp	x30, x9, [sp, #FRAME_X(30)]
+	str	x13, [sp, #FRAME_PC]
+	str	x15, [x11, #THREAD_TPIDR]
+
+	ldp	x16, x17, [x12, #THREAD_REGS]	/* regs, task */
+	ldr	x15, [x12, #THREAD_TPIDR]
+	ldr	x14, [x10, #CPU_LOADED_TASK]
+	stp	x12, x12, [x10, #CPU_THREAD]	/* and CPU_LOADED; CPU_FRAME is for slow exits */
+	msr	tpidr_el0, x15
+	cmp	x14, x17
+	b.eq	1f
+	ldr	x14, [x17, #TASK_VTTBR]
+	str	x17, [x10, #CPU_LOADED_TASK]
+	msr	vttbr_el2, x14		/* in force with the ERET */
+
+	/* FP/SIMD traps unless the registers are its own: fp_next() in switch.h. */
+1:	ldr	x14, [x10, #CPU_FP_WORD]
+	eor	x13, x14, x12, ror #1
+	cmp	x13, #1
+	b.pl	fast_fp
+2:	mov	sp, x16
+	ldr	x13, [sp, #FRAME_PC]
+	ldp	x30, x9, [sp, #FRAME_X(30)]
+	msr	elr_el2, x13
+	msr	spsr_el2, xzr		/* no flags survive a system call */
+	msr	sp_el0, x9
+	ldp	x28, x29, [sp, #FRAME_X(28)]
+	ldp	x26, x27, [sp, #FRAME_X(26)]
+	ldp	x24, x25, [sp, #FRAME_X(24)]
+	ldp	x22, x23, [sp, #FRAME_X(22)]
+	ldp	x20, x21, [sp, #FRAME_X(20)]
+	ldp	x18, x19, [sp, #FRAME_X(18)]
+	ldp	x16, x17, [sp, #FRAME_X(16)]
+	ldp	x14, x15, [sp, #FRAME_X(14)]
+	ldp	x12, x13, [sp, #FRAME_X(12)]
+	ldp	x10, x11, [sp, #FRAME_X(10)]
+	ldr	x9, [sp, #FRAME_X(9)]
+	mov	x0, #0
+	eret
+	dsb	nsh
+	isb
+
+fast_fp:
+	mrs	x13, cptr_el2
+	eor	x14, x14, #1 << 63	/* FP_TRAPPED */
+	eor	x13, x13, #1 << 10	/* CPTR_EL2.TFP */
+	str	x14, [x10, #CPU_FP_WORD]
+	msr	cptr_el2, x13
+	b	2b
 
 	/*
 	 * An operation of another object. It most likely ends in this thread, so what C keeps is not
@@ -192,120 +298,4 @@ no_object:
 	eret
 	dsb	nsh
 	isb
-
-	/*
-	 * No help on the way (CPU_NOT_FAST), so the chain from the SC's home leads to this thread
-	 * through its caller, which therefore is what the SC runs next.
-	 */
-fast_reply:
-	lsr	x16, x1, #16		/* words, and nothing above them */
-	ldr	x12, [x11, #THREAD_CALLER]
-	cmp	x16, #TAKT_MAX_WORDS
-	b.hi	slow
-	cbz	x12, slow
-	ldr	w9, [x11, #THREAD_WAIT_WORD]	/* RUN, no remote caller */
-	ldr	w13, [x12, #THREAD_WAIT_WORD]	/* OPEN, no fault, no guest */
-	cmp	w9, #STATE_RUN
-	ccmp	w13, #STATE_OPEN, #0, eq
-	b.ne	slow
-	ldp	x14, x15, [x11, #THREAD_PENDING] /* and the head of the wanters */
-	add	x9, x11, #THREAD_WANTERS
-	cbnz	x14, slow
-	cmp	x15, x9
-	b.ne	slow
-
-	mov	w9, #STATE_RUN
-	mov	w13, #STATE_WAIT
-	strb	w9, [x12, #THREAD_WAIT_WORD]
-	strb	w13, [x11, #THREAD_WAIT_WORD]
-	strb	wzr, [x11, #THREAD_DEPTH]
-	str	xzr, [x11, #THREAD_CALLER]
-	cmp	x16, #TAKT_REG_WORDS
-	b.ls	fast_switch
-
-	/* Words beyond the sixth, from UTCB to UTCB. At most 58. */
-copy_words:
-	ldr	x13, [x11, #THREAD_UTCB]
-	ldr	x14, [x12, #THREAD_UTCB]
-	cbz	x13, fast_switch
-	cbz	x14, fast_switch
-	lsr	x9, x1, #16
-	sub	x9, x9, #TAKT_REG_WORDS
-	add	x13, x13, #8 * TAKT_REG_WORDS
-	add	x14, x14, #8 * TAKT_REG_WORDS
-	tbz	x9, #0, 1f
-	ldr	x15, [x13], #8
-	str	x15, [x14], #8
-1:	subs	x9, x9, #2
-	b.lo	fast_switch
-2:	ldp	x15, x16, [x13], #16
-	stp	x15, x16, [x14], #16
-	subs	x9, x9, #2
-	b.hs	2b
-
-	/* From x11 to x12, whose x0 is 0 and x1..x8 are as they are now. */
-fast_switch:
-	stp	x18, x19, [sp, #FRAME_X(18)]
-	stp	x20, x21, [sp, #FRAME_X(20)]
-	stp	x22, x23, [sp, #FRAME_X(22)]
-	stp	x24, x25, [sp, #FRAME_X(24)]
-	stp	x26, x27, [sp, #FRAME_X(26)]
-	stp	x28, x29, [sp, #FRAME_X(28)]
-	mrs	x9, sp_el0
-	mrs	x13, elr_el2
-	mrs	x14, spsr_el2
-	mrs	x15, tpidr_el0
-	stp	x30, x9, [sp, #FRAME_X(30)]
-	stp	x13, x14, [sp, #FRAME_PC]
-	str	x15, [x11, #THREAD_TPIDR]
-
-	ldp	x16, x17, [x12, #THREAD_REGS]	/* regs, task */
-	ldr	x15, [x12, #THREAD_TPIDR]
-	ldr	x14, [x10, #CPU_LOADED_SPACE]
-	add	x17, x17, #TASK_SPACE
-	stp	x12, x12, [x10, #CPU_THREAD]	/* and CPU_LOADED; CPU_FRAME is for slow exits */
-	msr	tpidr_el0, x15
-	cmp	x14, x17
-	b.eq	1f
-	ldr	x14, [x17, #STAGE2_VTTBR]
-	str	x17, [x10, #CPU_LOADED_SPACE]
-	msr	vttbr_el2, x14		/* in force with the ERET */
-
-	/* FP/SIMD traps unless the registers are its own; almost always as it was. */
-1:	ldp	x14, x15, [x10, #CPU_FP_OWNER]	/* and CPU_FP_TRAPPED */
-	add	x13, x12, #THREAD_FP
-	cmp	x14, x13
-	cset	w14, ne
-	cmp	w14, w15
-	b.ne	fast_fp
-2:	mov	sp, x16
-	ldp	x13, x14, [sp, #FRAME_PC]
-	ldp	x30, x9, [sp, #FRAME_X(30)]
-	and	x14, x14, #0xf0000000	/* the flags: native */
-	msr	elr_el2, x13
-	msr	spsr_el2, x14
-	msr	sp_el0, x9
-	ldp	x28, x29, [sp, #FRAME_X(28)]
-	ldp	x26, x27, [sp, #FRAME_X(26)]
-	ldp	x24, x25, [sp, #FRAME_X(24)]
-	ldp	x22, x23, [sp, #FRAME_X(22)]
-	ldp	x20, x21, [sp, #FRAME_X(20)]
-	ldp	x18, x19, [sp, #FRAME_X(18)]
-	ldp	x16, x17, [sp, #FRAME_X(16)]
-	ldp	x14, x15, [sp, #FRAME_X(14)]
-	ldp	x12, x13, [sp, #FRAME_X(12)]
-	ldp	x10, x11, [sp, #FRAME_X(10)]
-	ldr	x9, [sp, #FRAME_X(9)]
-	mov	x0, #0
-	eret
-	dsb	nsh
-	isb
-
-	/* The way of trap_fp() in switch.h: w14 says whether to trap. */
-fast_fp:
-	str	x14, [x10, #CPU_FP_TRAPPED]
-	mrs	x13, cptr_el2
-	bfi	x13, x14, #10, #1	/* CPTR_EL2.TFP */
-	msr	cptr_el2, x13
-	b	2b
 #endif

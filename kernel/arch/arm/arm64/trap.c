@@ -15,6 +15,7 @@
 
 #define KICK_INTID 0
 #define GIC_FIRST_SPI 32u
+#define IRQ_SPECIAL 1020u /* from here on there is none to act on */
 
 void trap_init_cpu(void)
 {
@@ -65,44 +66,52 @@ void trap_sync(void)
 	sched_leave();
 }
 
-/* Inline: one of its two users is the way of every interrupt. */
-static inline __attribute__((always_inline)) void take_irq(void)
+/* An interrupt that was acknowledged. */
+static NOINLINE void act_on(u32 raw)
 {
 	struct cpu *c = this_cpu();
-	u32 raw = irqc_ack_raw();
 	u32 intid = irqc_intid(raw);
 
-	if (intid < 1020)
-		TRACE(c, INTERRUPT, intid, 0);
-	if (intid - GIC_FIRST_SPI < 1020 - GIC_FIRST_SPI) {
-		irqc_drop(raw);
-		irq_hardware(intid, raw);
-	} else if (intid == platform.hyp_timer_intid) {
-		irqc_drop(raw);
+	if (intid >= IRQ_SPECIAL)
+		return;
+	TRACE(c, INTERRUPT, intid, 0);
+	if (intid == platform.virt_timer_intid) {
+		machine_virtual_timer(c, raw);
+		return;
+	}
+	if (intid == platform.maintenance_intid) {
+		machine_maintenance(c, raw);
+		return;
+	}
+	irqc_drop(raw);
+	if (intid == platform.hyp_timer_intid) {
 		irqc_deactivate(raw);
 		sched_timer();
 	} else if (intid == KICK_INTID) { /* the inbox is looked at on the way out */
-		irqc_drop(raw);
 		irqc_deactivate(raw);
 		c->resched = true;
-	} else if (intid == platform.virt_timer_intid) {
-		machine_virtual_timer(c, raw);
-	} else if (intid == platform.maintenance_intid) {
-		machine_maintenance(c, raw);
-	} else if (intid < 1020) {
-		irqc_drop(raw);
+	} else {
 		irq_hardware(intid, raw);
 	}
 }
 
 void irq_poll(void)
 {
-	take_irq();
+	act_on(irqc_ack_raw());
 }
 
 bool trap_irq(void)
 {
-	take_irq();
+	u32 raw = irqc_ack_raw();
+	u32 intid = irqc_intid(raw);
+
+	/* Most are a device's. */
+	if (likely(intid - GIC_FIRST_SPI < IRQ_SPECIAL - GIC_FIRST_SPI && !this_cpu()->tracing)) {
+		irqc_drop(raw);
+		irq_hardware(intid, raw);
+	} else {
+		act_on(raw);
+	}
 	return sched_same(this_cpu());
 }
 

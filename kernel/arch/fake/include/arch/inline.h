@@ -5,6 +5,7 @@
 #define ARCH_INLINE_H
 
 #include <core/types.h>
+#include <takt/vcpu.h>
 
 extern unsigned fake_cpu;
 extern u64 fake_now;
@@ -85,5 +86,10 @@ static inline void spin_unlock(struct spinlock *l)
 	ASSERT(l->next == l->serving + 1);
 	l->serving++;
 	fake_maybe();
+}
+
+static inline void frame_copy(struct takt_frame *to, const struct takt_frame *from)
+{
+	*to = *from;
 }
 #endif

@@ -4,6 +4,7 @@
 #define ARCH_INLINE_H
 
 #include <core/types.h>
+#include <takt/vcpu.h>
 
 #define READ_SYSREG(reg)                                                                           \
 	({                                                                                         \
@@ -85,6 +86,25 @@ static inline u64 io_read64(const volatile void *p)
 static inline void io_write64(volatile void *p, u64 v)
 {
 	__asm__ volatile("str %1, %0" : "=Q"(*(volatile u64 *)p) : "r"(v) : "memory");
+}
+
+/* 288 bytes, both 16-aligned: a frame of registers goes along with every paravirtual interrupt. */
+static inline void frame_copy(struct takt_frame *to, const struct takt_frame *from)
+{
+	u64 a, b, c, d;
+
+	/* clang-format off */
+#define COPY(at)                                                                                   \
+	"ldp %0, %1, [%5, #" #at "]\n\tldp %2, %3, [%5, #" #at "+16]\n\t"                          \
+	"stp %0, %1, [%4, #" #at "]\n\tstp %2, %3, [%4, #" #at "+16]\n\t"
+	__asm__ volatile(COPY(0) COPY(32) COPY(64) COPY(96) COPY(128) COPY(160) COPY(192) COPY(224)
+			 COPY(256)
+			 : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d)
+			 : "r"(to), "r"(from)
+			 : "memory");
+#undef COPY
+	/* clang-format on */
+	_Static_assert(sizeof(*to) == 288, "as copied");
 }
 
 /* Ticket lock: fair, so the wait is bounded by the number of CPUs. Waiters sleep in WFE. */

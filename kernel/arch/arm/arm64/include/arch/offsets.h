@@ -15,9 +15,8 @@
 #define CPU_LOADED 32
 #define CPU_NOT_FAST 40
 #define CPU_ID 44
-#define CPU_LOADED_SPACE 48
-#define CPU_FP_OWNER 56
-#define CPU_FP_TRAPPED 64
+#define CPU_LOADED_TASK 48
+#define CPU_FP_WORD 64
 
 /* struct object, struct cap, struct frame */
 #define OBJECT_BIRTH 0
@@ -37,8 +36,6 @@
 #define THREAD_PENDING 96
 #define THREAD_WANTERS 104
 #define THREAD_TIMER_QUEUED 153
-#define THREAD_FP 160
-
 #define THREAD_UTCB 1024
 
 /* struct invocation */
@@ -51,8 +48,7 @@
 /* struct task */
 #define TASK_SLOTS 32
 #define TASK_LEAF 40
-#define TASK_SPACE 48
-#define STAGE2_VTTBR 0
+#define TASK_VTTBR 48
 
 /* struct gate */
 #define GATE_BADGE 32

@@ -9,20 +9,40 @@
 #include <object/task.h>
 #include <object/thread.h>
 
-static inline void load_space(struct cpu *c, struct stage2 *s)
+static inline void load_space(struct cpu *c, struct task *task)
 {
-	if (c->loaded_space == s)
+	if (c->loaded_task == task)
 		return;
-	WRITE_SYSREG(vttbr_el2, s->vttbr);
-	c->loaded_space = s;
+	WRITE_SYSREG(vttbr_el2, task->space.vttbr);
+	c->loaded_task = task;
 }
 
-static inline void trap_fp(struct cpu *c, bool trap)
+/*
+ * FP/SIMD traps unless the context that runs owns the registers. A context has a key, an even
+ * address: for a native one its thread's. cpu->fp_word is the owner's key, plus one if the registers
+ * trap, rotated right by one bit. XORed with the key of the next context, it is 0 (open, and its
+ * own) or, but for one value, negative (trapped, and another's) where nothing is to be changed; so
+ * one comparison decides, here and in fastpath.S.
+ */
+#define FP_TRAPPED (1ul << 63)
+
+static inline u64 fp_rotate(const void *key)
 {
-	if (c->fp_trapped == trap)
-		return;
-	c->fp_trapped = trap;
-	WRITE_SYSREG(cptr_el2, trap ? CPTR_BASE | CPTR_TFP : CPTR_BASE);
+	return (u64)key >> 1 | (u64)key << 63;
+}
+
+static inline void fp_toggle(struct cpu *c)
+{
+	c->fp_word ^= FP_TRAPPED;
+	WRITE_SYSREG(cptr_el2, READ_SYSREG(cptr_el2) ^ CPTR_TFP);
+}
+
+static inline void fp_next(struct cpu *c, const void *key)
+{
+	s64 w = (s64)(c->fp_word ^ fp_rotate(key));
+
+	if (unlikely(w > 0 || w == INT64_MIN))
+		fp_toggle(c);
 }
 
 /* From the native context that is loaded to that of another thread. */
@@ -30,8 +50,8 @@ static inline void switch_native(struct cpu *c, struct thread *next)
 {
 	c->loaded->tpidr = READ_SYSREG(tpidr_el0);
 	WRITE_SYSREG(tpidr_el0, next->tpidr);
-	load_space(c, &next->task->space);
-	trap_fp(c, c->fp_owner != &next->fp);
+	load_space(c, next->task);
+	fp_next(c, next);
 	c->frame = next->regs;
 	c->loaded = next;
 }
