@@ -489,7 +489,9 @@ void thread_wake(struct thread *t)
 	sc_unpark_all(t);
 	if (t->sc[0] && !(t->caller && !t->remote_caller))
 		sc_activate(t->sc[0]);
-	if (!t->cancelling)
+	if (t->cancelling) /* which has come too late */
+		__atomic_store_n(&t->cancel_error, 0, __ATOMIC_RELAXED);
+	else
 		cancel_over(t);
 }
 
@@ -598,39 +600,14 @@ void ipc_hurry(struct thread *t, const struct thread *asker)
 {
 	unsigned prio = local(asker) ? thread_prio(asker) : asker->invoke_prio;
 
-	if (prio <= t->invoke_prio)
-		return;
-	__atomic_store_n(&t->invoke_prio, (u8)prio, __ATOMIC_RELAXED);
+	/* Its messages may be of less than that: they remember the priority at which they were sent. */
+	if (prio > t->invoke_prio)
+		__atomic_store_n(&t->invoke_prio, (u8)prio, __ATOMIC_RELAXED);
 	dmb_ish();
 	inbox_hurry(t->cpu, &t->node, prio); /* the result, if it has come home already */
 	if (t->cancelling)
 		inbox_hurry(__atomic_load_n(&t->cancel_node.cpu, __ATOMIC_RELAXED), &t->cancel_node,
 			    prio);
-}
-
-void ipc_cancel_here(struct thread *t)
-{
-	unsigned here = this_cpu()->id;
-	unsigned at = __atomic_load_n(&t->request_cpu, __ATOMIC_RELAXED);
-
-	if (here == t->cpu) {
-		t->cancelling = false;
-		/* Its answer may have come home before it was hurried, and wait here for its turn.
-		 */
-		if (t->state == THREAD_BLOCKED && inbox_remove(here, &t->node))
-			thread_wake(t);
-		else if (t->state != THREAD_BLOCKED)
-			cancel_over(t);
-		return;
-	}
-	if (at == here && give_up(t)) {
-		result(t, t->cancel_error);
-		t->peer = NULL;
-		remote_return(t);
-		at = t->cpu;
-	}
-	/* After it to where it went, or home: nothing is left to do there but to say so. */
-	post_cancel(t, at == here ? t->cpu : at);
 }
 
 static void cancel_blocked(struct thread *t, int error)
@@ -641,11 +618,52 @@ static void cancel_blocked(struct thread *t, int error)
 		t->repeat = false;
 		result(t, error);
 		thread_wake(t);
-	} else if (!t->cancelling && at != t->cpu) {
+	} else if (t->cancelling || at != t->cpu) {
+		bool under_way = t->cancelling;
+
 		t->cancelling = true;
-		t->cancel_error = (s16)error;
-		post_cancel(t, at);
+		__atomic_store_n(&t->cancel_error, (s16)error, __ATOMIC_RELAXED);
+		if (!under_way)
+			post_cancel(t, at);
 	}
+}
+
+/* The cancellation has come back. */
+static void cancel_home(struct thread *t)
+{
+	int error = t->cancel_error;
+
+	t->cancelling = false;
+	if (t->state != THREAD_BLOCKED)
+		cancel_over(t);
+	else if (inbox_remove(t->cpu, &t->node)) /* its answer waits here for its turn */
+		thread_wake(t);
+	else if (error) /* it was on its way from one CPU to another: after it once more */
+		cancel_blocked(t, error);
+}
+
+void ipc_cancel_here(struct thread *t)
+{
+	unsigned here = this_cpu()->id;
+	unsigned at = __atomic_load_n(&t->request_cpu, __ATOMIC_RELAXED);
+	int error = __atomic_load_n(&t->cancel_error, __ATOMIC_RELAXED);
+
+	if (here == t->cpu) {
+		cancel_home(t);
+		return;
+	}
+	if (!error) { /* what it was to end is over */
+		post_cancel(t, t->cpu);
+		return;
+	}
+	if (at == here && give_up(t)) {
+		result(t, error);
+		t->peer = NULL;
+		remote_return(t);
+		at = t->cpu;
+	}
+	/* After it to where it went, or home: nothing is left to do there but to say so. */
+	post_cancel(t, at == here ? t->cpu : at);
 }
 
 void ipc_cancel(struct thread *t, int error)

@@ -2,6 +2,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/ipc.h>
 #include <core/quiesce.h>
 #include <object/thread.h>
 
@@ -47,8 +48,10 @@ static void ask_all(unsigned prio)
 
 void quiesce_block(struct thread *t, u64 round)
 {
-	if (t->cpu == this_cpu()->id)
+	if (t->cpu == this_cpu()->id) {
 		t->invoke_prio = (u8)thread_prio(t);
+		t->request_cpu = t->cpu;
+	}
 	t->state = THREAD_BLOCKED;
 	t->waits_round = round;
 	this_cpu()->resched = true;
@@ -86,7 +89,7 @@ static void round_over(void)
 		if (t->waits_round <= done) {
 			list_del(&t->want_link);
 			t->waits_round = 0;
-			inbox_post(t->cpu, &t->node, INBOX_WAKE, t->invoke_prio);
+			remote_return(t);
 		} else {
 			next = MAX(next, t->invoke_prio);
 		}

@@ -202,9 +202,10 @@ int thread_quench(struct thread *t, struct invocation *in)
 {
 	struct thread *caller = in->caller;
 
-	if (t->state == THREAD_BLOCKED && t != caller) {
+	if (t != caller && (t->state == THREAD_BLOCKED || t->cancelling)) {
 		ipc_hurry(t, caller);
-		ipc_cancel(t, TAKT_E_CANCELED);
+		if (t->state == THREAD_BLOCKED)
+			ipc_cancel(t, TAKT_E_CANCELED);
 	}
 	if ((t->state == THREAD_BLOCKED && t != caller) || t->cancelling) {
 		if (t->stopper && t->stopper != caller)

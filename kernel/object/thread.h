@@ -88,7 +88,7 @@ struct thread {
 	bool cancelling; /* cancel_node is under way */
 	bool stopping;	 /* it stops when it comes home */
 	bool repeat;	 /* its invocation is to be done again when it wakes */
-	s16 cancel_error;
+	s16 cancel_error; /* 0: what it was to end is over */
 	struct inbox_node cancel_node;
 	struct thread *stopper;	   /* waits until this one has stopped */
 	struct thread *waits_stop; /* whose stopper this one is */
