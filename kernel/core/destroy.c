@@ -62,6 +62,17 @@ static struct object *below_memory(struct memory *m)
 	return o;
 }
 
+static struct object *below_scheduler(struct scheduler *s)
+{
+	struct object *o = NULL;
+
+	spin_lock(&s->lock);
+	if (!list_empty(&s->children))
+		o = &list_first(&s->children, struct scheduler, sibling)->object;
+	spin_unlock(&s->lock);
+	return o;
+}
+
 /* Something that has to go before o, or null. */
 static struct object *below(struct object *o, bool *more)
 {
@@ -72,13 +83,8 @@ static struct object *below(struct object *o, bool *more)
 		return factory_next(container_of(o, struct factory, object), more);
 	case TAKT_TASK:
 		return first_thread(container_of(o, struct task, object));
-	case TAKT_SCHEDULER: {
-		struct scheduler *s = container_of(o, struct scheduler, object);
-
-		if (list_empty(&s->children))
-			return NULL;
-		return &list_first(&s->children, struct scheduler, sibling)->object;
-	}
+	case TAKT_SCHEDULER:
+		return below_scheduler(container_of(o, struct scheduler, object));
 	default:
 		return NULL;
 	}
@@ -164,4 +170,16 @@ int object_destroy(struct object *o, struct invocation *in)
 	err = o->birth ? step(o, in) : TAKT_E_CAP;
 	spin_unlock(&lock);
 	return err;
+}
+
+void object_withdraw(struct object *o, void (*unlink)(struct object *))
+{
+	spin_lock(&lock);
+	if (o->birth && !o->dying) {
+		o->dying = true;
+		if (unlink)
+			unlink(o);
+		object_retire(o);
+	}
+	spin_unlock(&lock);
 }

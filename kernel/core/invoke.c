@@ -41,9 +41,14 @@ int invocation_window(struct invocation *in)
 	return cap_object(*slot) ? TAKT_E_EXISTS : 0;
 }
 
-int invocation_give(struct invocation *in, struct object *o, u64 rights)
+int invocation_give(struct invocation *in, struct object *o, u64 rights,
+		    void (*unlink)(struct object *))
 {
-	return task_cap_insert(in->caller->task, in->window, o, rights);
+	int err = task_cap_insert(in->caller->task, in->window, o, rights);
+
+	if (err)
+		object_withdraw(o, unlink);
+	return err;
 }
 
 /* Looks up the capability arguments that the operation takes. */

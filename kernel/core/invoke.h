@@ -52,10 +52,15 @@ bool invoke_quickly(struct object *o, u64 rights, struct invocation *in);
 /* Does the invocation of `caller` here; from the inbox. */
 void invoke_here(struct thread *caller);
 
-/* The new object goes into the caller's receive window with full rights. The slot has been checked
- * with invocation_window before anything was made. */
+/*
+ * The new object goes into the caller's receive window. The slot has been checked with
+ * invocation_window before anything was made; if somebody has filled it meanwhile, the object is
+ * taken back. `unlink` frees what it holds and undoes the links through which others find it; null
+ * if there are none.
+ */
 int invocation_window(struct invocation *in) MUST_CHECK;
-int invocation_give(struct invocation *in, struct object *o, u64 rights) MUST_CHECK;
+int invocation_give(struct invocation *in, struct object *o, u64 rights,
+		    void (*unlink)(struct object *)) MUST_CHECK;
 
 /* Handlers, one per operation of objects.def. */
 #define OBJECT(...)

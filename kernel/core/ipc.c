@@ -320,12 +320,24 @@ static void end_call(struct thread *caller, int error)
 	}
 }
 
+/* s has no caller any more: it goes on, and its reply is dropped. The calls that it has open begin
+ * with it now. */
+static void orphan(struct thread *s)
+{
+	s->caller = NULL;
+	s->remote_caller = false;
+	s->depth = 0;
+	for (unsigned depth = 1; s->state == THREAD_OPEN; depth++) {
+		s = s->peer;
+		s->depth = (u8)depth;
+	}
+}
+
 void ipc_abort(struct thread *caller, int error)
 {
 	struct thread *s = caller->peer;
 
-	s->caller = NULL;
-	s->depth = 0;
+	orphan(s);
 	end_call(caller, error);
 	/* The orphan keeps its state and runs on its own SC, if it has one. */
 	if (s->sc[0])
@@ -578,9 +590,7 @@ static bool give_up(struct thread *t)
 	} else if (!list_empty(&t->want_link)) {
 		list_del(&t->want_link);
 	} else if (s && s->caller == t) {
-		s->caller = NULL;
-		s->remote_caller = false;
-		s->depth = 0; /* an orphan: it goes on, and its reply is dropped */
+		orphan(s);
 	} else {
 		return false;
 	}

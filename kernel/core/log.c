@@ -14,6 +14,7 @@ static bool panicking;
 static struct spinlock out_lock;
 static char out[LOG_SIZE];
 static u64 out_head, out_tail; /* bytes ever put in and taken out */
+static u64 lost; /* bytes that found no room since that was last said; with `lock` */
 static bool at_once = true; /* while booting */
 
 #define DRAIN_STEP 16
@@ -80,18 +81,41 @@ void log_console(bool on)
 
 static void drain(u32 most);
 
+/* With the lock, and room for it. */
+static void append(const char *text, size_t n)
+{
+	u64 head = out_head;
+
+	for (size_t i = 0; i < n; i++)
+		out[head++ % LOG_SIZE] = text[i];
+	__atomic_store_n(&out_head, head, __ATOMIC_RELEASE);
+}
+
+static const char lost_text[] = "takt: %lu bytes of the log lost\n";
+#define LOST_LINE (sizeof(lost_text) + 20)
+
+/* What is lost is counted, and told as soon as there is room for that and for what comes next. */
+static void append_or_count(const char *text, size_t n)
+{
+	char line[LOST_LINE];
+
+	if (log_room() < n + (lost ? LOST_LINE : 0)) {
+		lost += n;
+		return;
+	}
+	if (lost)
+		append(line, format(line, sizeof(line), lost_text, lost));
+	lost = 0;
+	append(text, n);
+}
+
 void log_write(const char *text, size_t n, bool urgent)
 {
 	bool echo = urgent || !__atomic_load_n(&quiet, __ATOMIC_RELAXED);
 
 	spin_lock(&lock);
-	if (echo && log_room() >= n) {
-		u64 head = out_head;
-
-		for (size_t i = 0; i < n; i++)
-			out[head++ % LOG_SIZE] = text[i];
-		__atomic_store_n(&out_head, head, __ATOMIC_RELEASE);
-	}
+	if (echo)
+		append_or_count(text, n);
 	spin_unlock(&lock);
 	if (at_once)
 		drain(DRAIN_ALL);

@@ -19,7 +19,7 @@ void log_console(bool on);
 void klog_urgent(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Whether something waits for the early console, and how many bytes more may. What does not fit is
- * lost. */
+ * lost, and the log says later how much that was. */
 bool log_waiting(void) MUST_CHECK;
 size_t log_room(void) MUST_CHECK;
 

@@ -79,6 +79,10 @@ void object_born(struct object *o);
 /* Takes back an object that no capability to it was ever handed out for. */
 void object_discard(struct object *o);
 
+/* The end of a living object that no capability leads to yet, unless somebody has found it through a
+ * link and destroys it already. In destroy.c. */
+void object_withdraw(struct object *o, void (*unlink)(struct object *));
+
 struct invocation;
 
 /*

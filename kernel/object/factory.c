@@ -86,7 +86,7 @@ int factory_op_create(struct object *self, u64 rights, struct invocation *in)
 	o = make(self_factory(self), w, &err);
 	if (!o)
 		return err;
-	return invocation_give(in, o, TAKT_R_ALL);
+	return invocation_give(in, o, TAKT_R_ALL, NULL);
 }
 
 int factory_op_info(struct object *self, u64 rights, struct invocation *in)
@@ -100,6 +100,11 @@ int factory_op_info(struct object *self, u64 rights, struct invocation *in)
 	in->w[1] = f->free_pages;
 	in->w[2] = f->objects;
 	return 0;
+}
+
+static void return_pages(struct object *sub)
+{
+	(void)!kmem_return(self_factory(sub), 1); /* none was taken */
 }
 
 int factory_op_sub(struct object *self, u64 rights, struct invocation *in)
@@ -125,10 +130,7 @@ int factory_op_sub(struct object *self, u64 rights, struct invocation *in)
 	if (!kmem_reserve(f, sub, (u32)pages))
 		goto fail;
 	object_born(&sub->object);
-	err = invocation_give(in, &sub->object, TAKT_R_ALL);
-	if (!err)
-		return 0;
-	(void)!kmem_return(sub, 1); /* none was taken */
+	return invocation_give(in, &sub->object, TAKT_R_ALL, return_pages);
 fail:
 	object_discard(&sub->object);
 	return err;

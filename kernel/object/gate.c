@@ -25,13 +25,19 @@ static void forget(struct gate *g, unsigned cpu)
 	__atomic_store_n(&g->target[cpu], NULL, __ATOMIC_RELAXED);
 }
 
-void gate_bind(struct gate *g, struct thread *t)
+int gate_bind(struct gate *g, struct thread *t)
 {
+	int err = TAKT_E_CAP;
+
 	spin_lock(&bind_lock);
-	forget(g, t->cpu);
-	list_add_tail(&t->gates, &g->bound[t->cpu]);
-	__atomic_store_n(&g->target[t->cpu], t, __ATOMIC_RELAXED);
+	if (!g->object.dying) { /* else its links are cut already */
+		forget(g, t->cpu);
+		list_add_tail(&t->gates, &g->bound[t->cpu]);
+		__atomic_store_n(&g->target[t->cpu], t, __ATOMIC_RELAXED);
+		err = 0;
+	}
 	spin_unlock(&bind_lock);
+	return err;
 }
 
 void gate_unbind_all(struct thread *t)

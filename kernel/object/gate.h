@@ -20,8 +20,8 @@ _Static_assert(sizeof(struct gate) <= 256, "size class");
 
 struct gate *gate_create(struct factory *f, u64 badge) MUST_CHECK;
 
-/* Makes t the target for its CPU. On that CPU. */
-void gate_bind(struct gate *g, struct thread *t);
+/* Makes t the target for its CPU. On that CPU. E_CAP: the gate is being destroyed. */
+int gate_bind(struct gate *g, struct thread *t) MUST_CHECK;
 /* t is no gate's target any more. On its CPU. */
 void gate_unbind_all(struct thread *t);
 void gate_teardown(struct gate *g);

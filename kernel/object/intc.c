@@ -13,6 +13,11 @@ static bool kernel_line(u32 intid)
 	       intid == platform.maintenance_intid;
 }
 
+static void put_line(struct object *irq)
+{
+	intc_put_line(container_of(irq, struct irq, object));
+}
+
 int intc_op_get(struct object *self, u64 rights, struct invocation *in)
 {
 	struct factory *f = container_of(in->cap[0], struct factory, object);
@@ -35,9 +40,9 @@ int intc_op_get(struct object *self, u64 rights, struct invocation *in)
 	if (!irq)
 		return TAKT_E_NOMEM;
 	err = intc_get_line((u32)intid, irq);
-	if (!err)
-		err = invocation_give(in, &irq->object, TAKT_R_ALL);
-	if (err)
+	if (err) {
 		object_discard(&irq->object);
-	return err;
+		return err;
+	}
+	return invocation_give(in, &irq->object, TAKT_R_ALL, put_line);
 }

@@ -41,6 +41,14 @@ int intc_get_line(u32 intid, struct irq *irq)
 	return err;
 }
 
+void intc_put_line(struct irq *irq)
+{
+	spin_lock(&line_lock);
+	if (line[irq->intid] == irq)
+		__atomic_store_n(&line[irq->intid], NULL, __ATOMIC_RELEASE);
+	spin_unlock(&line_lock);
+}
+
 /* --- Arrival --------------------------------------------------------------------------------- */
 
 static inline void deliver(struct irq *irq)
@@ -62,21 +70,29 @@ void irq_deliver(struct irq *irq)
 	deliver(irq);
 }
 
+/* At the priority of whom it is for, not of the sender: the message does no more there than make
+ * that thread ready. While the lock is held the binding stays, so the message is nowhere but where
+ * unbind() looks for it. */
+static void send(struct irq *irq)
+{
+	spin_lock(&irq->lock);
+	if (irq->target != IRQ_UNBOUND) {
+		const struct sc *sc = __atomic_load_n(&irq->thread->sc[0], __ATOMIC_RELAXED);
+
+		inbox_post(irq->cpu, &irq->node, INBOX_IRQ, sc ? sc->prio : 0);
+	}
+	spin_unlock(&irq->lock);
+}
+
 void irq_arrive(struct irq *irq)
 {
-	struct thread *t;
-
-	if (irq->target == IRQ_UNBOUND)
+	/* Bound on this CPU: nobody else can unbind it. */
+	if (__atomic_load_n(&irq->target, __ATOMIC_ACQUIRE) == IRQ_UNBOUND)
 		return;
-	if (irq->cpu == this_cpu()->id) {
+	if (irq->cpu == this_cpu()->id)
 		deliver(irq);
-		return;
-	}
-	/* At the priority of whom it is for, not of the sender: the message does no more there
-	 * than make that thread ready. */
-	t = __atomic_load_n(&irq->thread, __ATOMIC_RELAXED);
-	if (t)
-		inbox_post(irq->cpu, &irq->node, INBOX_IRQ, t->sc[0] ? t->sc[0]->prio : 0);
+	else
+		send(irq);
 }
 
 /* Nobody's: it is not to come again. */
@@ -150,12 +166,14 @@ static void unbind(struct irq *irq)
 	if (irq->target == IRQ_UNBOUND)
 		return;
 	timerq_remove(&this_cpu()->timers, &irq->timer);
-	(void)!inbox_remove(irq->cpu, &irq->node);
 	if (irq->target == IRQ_VCPU && t->machine)
 		(void)!virq_bind(t, irq->virq, IRQ_SOFT);
 	list_del(&irq->bound);
+	spin_lock(&irq->lock);
 	irq->target = IRQ_UNBOUND;
-	__atomic_store_n(&irq->thread, NULL, __ATOMIC_RELAXED);
+	irq->thread = NULL;
+	(void)!inbox_remove(irq->cpu, &irq->node);
+	spin_unlock(&irq->lock);
 	if (irq->intid == IRQ_SOFT)
 		return;
 	irqc_disable(irq->intid);
@@ -185,19 +203,21 @@ static int check_target(struct irq *irq, struct thread *t)
 }
 
 /* Two CPUs may bind the same irq at a time: one of them finds it bound. */
-static int attach(struct irq *irq, struct thread *t, enum irq_target target)
+static int attach(struct irq *irq, struct thread *t, enum irq_target target, u64 badge, u32 virq)
 {
 	int err = TAKT_E_STATE;
 
-	spin_lock(&line_lock);
-	if (irq->target == IRQ_UNBOUND) {
+	spin_lock(&irq->lock);
+	if (irq->target == IRQ_UNBOUND && !irq->object.dying) {
 		irq->thread = t;
 		irq->cpu = t->cpu;
-		irq->target = (u8)target;
+		irq->badge = badge;
+		irq->virq = virq;
+		__atomic_store_n(&irq->target, (u8)target, __ATOMIC_RELEASE);
 		list_add_tail(&t->irqs, &irq->bound);
 		err = 0;
 	}
-	spin_unlock(&line_lock);
+	spin_unlock(&irq->lock);
 	if (!err)
 		route_line(irq, t->cpu);
 	return err;
@@ -217,8 +237,7 @@ int irq_op_bind_thread(struct object *self, u64 rights, struct invocation *in)
 	err = check_target(irq, t);
 	if (err)
 		return err;
-	irq->badge = in->w[0];
-	return attach(irq, t, IRQ_THREAD);
+	return attach(irq, t, IRQ_THREAD, in->w[0], 0);
 }
 
 int irq_op_bind_vcpu(struct object *self, u64 rights, struct invocation *in)
@@ -241,8 +260,10 @@ int irq_op_bind_vcpu(struct object *self, u64 rights, struct invocation *in)
 		err = virq_bind(t, (u32)in->w[0], irq->intid);
 	if (err)
 		return err;
-	irq->virq = (u32)in->w[0];
-	return attach(irq, t, IRQ_VCPU);
+	err = attach(irq, t, IRQ_VCPU, 0, (u32)in->w[0]);
+	if (err && t->kind == TAKT_THREAD_MACHINE)
+		(void)!virq_bind(t, (u32)in->w[0], IRQ_SOFT);
+	return err;
 }
 
 int irq_op_unbind(struct object *self, u64 rights, struct invocation *in)
@@ -315,11 +336,16 @@ void irq_unbind_all(struct thread *t)
 
 int irq_teardown(struct irq *irq)
 {
+	bool bound;
+
 	ON_ITS_CPU(irq);
 	unbind(irq);
-	spin_lock(&line_lock);
-	if (irq->intid != IRQ_SOFT && line[irq->intid] == irq)
-		__atomic_store_n(&line[irq->intid], NULL, __ATOMIC_RELEASE);
-	spin_unlock(&line_lock);
+	spin_lock(&irq->lock); /* who was just about to bind it has done so, or does not any more */
+	bound = irq->target != IRQ_UNBOUND;
+	spin_unlock(&irq->lock);
+	if (bound)
+		return E_RESTART;
+	if (irq->intid != IRQ_SOFT)
+		intc_put_line(irq);
 	return 0;
 }

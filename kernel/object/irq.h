@@ -3,6 +3,7 @@
 #ifndef OBJECT_IRQ_H
 #define OBJECT_IRQ_H
 
+#include <arch/inline.h>
 #include <core/inbox.h>
 #include <core/object.h>
 #include <core/timerq.h>
@@ -22,6 +23,7 @@ struct irq {
 	u8 virq_shift;
 	bool held; /* hardware: from arrival to ack; the line is active */
 	u32 virq;  /* of a vCPU */
+	struct spinlock lock; /* the binding changes, or is to stay as it is */
 	struct thread *thread; /* bound: the target, which unbinds it when it goes */
 	struct list bound;     /* in the thread's list of irqs */
 	u64 badge;
@@ -51,4 +53,6 @@ void irq_timer_fired(struct irq *irq, u64 now);
 void irq_hardware(u32 intid, u32 raw);
 
 int intc_get_line(u32 intid, struct irq *irq);
+/* Before it is freed: no CPU may be looking at it any more then. */
+void intc_put_line(struct irq *irq);
 #endif

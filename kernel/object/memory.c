@@ -102,6 +102,11 @@ int memory_settle(struct memory *m)
 
 /* --- Operations ------------------------------------------------------------------------------ */
 
+static void unlink_memory(struct object *self)
+{
+	uncarve(self_memory(self));
+}
+
 int memory_op_derive(struct object *self, u64 rights, struct invocation *in)
 {
 	struct memory *m = self_memory(self);
@@ -121,17 +126,13 @@ int memory_op_derive(struct object *self, u64 rights, struct invocation *in)
 	child = memory_create(f, m->base + in->w[0], in->w[1], m->kind);
 	if (!child)
 		return TAKT_E_NOMEM;
+	object_born(&child->object); /* before others can find it through its parent */
 	err = memory_carve(m, child);
-	if (err)
-		goto fail;
-	object_born(&child->object);
-	err = invocation_give(in, &child->object, in->w[2] & rights);
-	if (!err)
-		return 0;
-	uncarve(child);
-fail:
-	object_discard(&child->object);
-	return err;
+	if (err) {
+		object_discard(&child->object);
+		return err;
+	}
+	return invocation_give(in, &child->object, in->w[2] & rights, unlink_memory);
 }
 
 int memory_op_to_factory(struct object *self, u64 rights, struct invocation *in)
@@ -160,7 +161,7 @@ int memory_op_to_factory(struct object *self, u64 rights, struct invocation *in)
 		return err;
 	f = factory_in(m->base, m->size, m);
 	m->factory = f;
-	return invocation_give(in, &f->object, TAKT_R_ALL);
+	return invocation_give(in, &f->object, TAKT_R_ALL, NULL);
 }
 
 int memory_op_info(struct object *self, u64 rights, struct invocation *in)

@@ -142,6 +142,16 @@ static void give_share(struct scheduler *child)
 
 /* --- Operations ------------------------------------------------------------------------------ */
 
+static void unlink_sc(struct object *sc)
+{
+	scheduler_forget(container_of(sc, struct sc, object));
+}
+
+static void unlink_child(struct object *child)
+{
+	give_share(self_scheduler(child));
+}
+
 int scheduler_op_create_sc(struct object *self, u64 rights, struct invocation *in)
 {
 	struct scheduler *s = self_scheduler(self);
@@ -173,18 +183,15 @@ int scheduler_op_create_sc(struct object *self, u64 rights, struct invocation *i
 	list_init(&sc->link);
 	list_init(&sc->sched_link);
 	sc_refill_reset(sc, now_ticks());
+	object_born(&sc->object); /* before others can find it through its scheduler */
 	err = scheduler_afford(s, sc, budget, period);
 	if (!err)
 		err = enlist(s, sc);
-	if (!err) {
-		object_born(&sc->object);
-		err = invocation_give(in, &sc->object, TAKT_R_ALL);
-	}
 	if (err) {
-		scheduler_forget(sc);
 		object_discard(&sc->object);
+		return err;
 	}
-	return err;
+	return invocation_give(in, &sc->object, TAKT_R_ALL, unlink_sc);
 }
 
 int scheduler_op_run(struct object *self, u64 rights, struct invocation *in)
@@ -198,19 +205,19 @@ int scheduler_op_run(struct object *self, u64 rights, struct invocation *in)
 		return TAKT_E_RIGHTS;
 	if (!cpu_ok(s, cpu))
 		return TAKT_E_CPU;
-	if (t->cpu != CPU_UNPLACED && t->cpu != this_cpu()->id)
+	if (t->cpu == CPU_UNPLACED)
+		return thread_place(t, (unsigned)cpu);
+	if (t->cpu != this_cpu()->id)
 		return E_REMOTE(t->cpu);
 	if (t->state != THREAD_STOPPED)
 		return TAKT_E_STATE;
 	for (unsigned i = 0; i < THREAD_SCS; i++)
 		if (t->sc[i])
 			return TAKT_E_STATE;
-	if (!list_empty(&t->irqs) || (t->machine && t->cpu != CPU_UNPLACED)) /* what is bound to it stays with its CPU */
+	if (!list_empty(&t->irqs) || t->machine) /* what is bound to it stays with its CPU */
 		return TAKT_E_STATE;
-	if (t->cpu != CPU_UNPLACED) {
-		gate_unbind_all(t);
-		context_evict(t);
-	}
+	gate_unbind_all(t);
+	context_evict(t);
 	t->cpu = (u8)cpu;
 	return 0;
 }
@@ -236,18 +243,15 @@ int scheduler_op_narrow(struct object *self, u64 rights, struct invocation *in)
 	child = scheduler_create(f, (unsigned)lowest, (unsigned)highest, mask, (unsigned)share);
 	if (!child)
 		return TAKT_E_NOMEM;
+	object_born(&child->object); /* before others can find it through its parent */
 	spin_lock(&s->lock);
 	err = take_share(s, child, (unsigned)share);
 	spin_unlock(&s->lock);
-	if (!err) {
-		object_born(&child->object);
-		err = invocation_give(in, &child->object, TAKT_R_ALL);
-	}
 	if (err) {
-		give_share(child);
 		object_discard(&child->object);
+		return err;
 	}
-	return err;
+	return invocation_give(in, &child->object, TAKT_R_ALL, unlink_child);
 }
 
 int scheduler_op_info(struct object *self, u64 rights, struct invocation *in)

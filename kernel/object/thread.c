@@ -13,7 +13,7 @@
 
 /* --- State ----------------------------------------------------------------------------------- */
 
-/* Threads that no CPU owns yet are configured under this lock. */
+/* Threads that no CPU owns yet are configured and placed under this lock, unless they are dying. */
 static struct spinlock unplaced_lock;
 
 struct thread *thread_create(struct factory *f, const u64 name[2])
@@ -162,8 +162,23 @@ int thread_op_configure(struct object *self, u64 rights, struct invocation *in)
 	if (in->w[1] != TAKT_THREAD_MACHINE && guest != task)
 		return TAKT_E_INVAL;
 	spin_lock(&unplaced_lock);
-	if (!t->task && t->cpu == CPU_UNPLACED)
+	if (!t->task && t->cpu == CPU_UNPLACED && !t->object.dying)
 		err = configure(t, task, guest, in->w);
+	spin_unlock(&unplaced_lock);
+	return err;
+}
+
+int thread_place(struct thread *t, unsigned cpu)
+{
+	int err = 0;
+
+	spin_lock(&unplaced_lock);
+	if (t->object.dying)
+		err = TAKT_E_CAP;
+	else if (t->cpu != CPU_UNPLACED)
+		err = E_REMOTE(t->cpu);
+	else
+		__atomic_store_n(&t->cpu, (u8)cpu, __ATOMIC_RELEASE);
 	spin_unlock(&unplaced_lock);
 	return err;
 }
@@ -305,8 +320,7 @@ int thread_op_bind_gate(struct object *self, u64 rights, struct invocation *in)
 	if (!(in->cap_right[0] & TAKT_R_GATE_BIND))
 		return TAKT_E_RIGHTS;
 	ON_ITS_CPU(t);
-	gate_bind(g, t);
-	return 0;
+	return gate_bind(g, t);
 }
 
 /* --- Registers ------------------------------------------------------------------------------- */
@@ -449,6 +463,9 @@ int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)
 
 int thread_teardown(struct thread *t, struct invocation *in)
 {
+	/* Who configures or places it is done with that, or finds it dying. */
+	spin_lock(&unplaced_lock);
+	spin_unlock(&unplaced_lock);
 	if (t->cpu != CPU_UNPLACED) {
 		int err;
 

@@ -112,6 +112,9 @@ _Static_assert(sizeof(struct thread) <= 2048, "size class");
 
 struct thread *thread_create(struct factory *f, const u64 name[2]) MUST_CHECK;
 
+/* The first CPU of a thread. E_REMOTE: somebody else was faster; E_CAP: it is being destroyed. */
+int thread_place(struct thread *t, unsigned cpu) MUST_CHECK;
+
 /* Priority at which it competes now: of the running SC if it is current, else of its base. */
 unsigned thread_prio(const struct thread *t);
 

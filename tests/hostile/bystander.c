@@ -7,11 +7,11 @@
 
 #define PATTERN_VA 0x1108000000ul
 #define PATTERN_SIZE 0x10000ul
-#define TABLE 128 /* slots that are looked at */
+#define TABLE 160 /* slots that are looked at */
 #define LABEL_ADD 7
 #define LONG_WORDS 10
 
-enum { B_TASK = 1, B_GATE = SLOT_TEST + 40, B_SPARE };
+enum { B_TASK = 1, B_GATE = SLOT_TEST + 64, B_SPARE };
 
 takt_slot bystander_gate;
 

@@ -72,6 +72,8 @@ static void check_queues(const struct cpu *c)
 			struct inbox_node *n = container_of(it, struct inbox_node, link);
 
 			HOLDS(n->queued && n->prio == p && n->cpu == c->id);
+			HOLDS(n->kind != INBOX_IRQ || container_of(n, struct irq, node)->object.birth,
+			      "a message of an irq that is gone");
 		}
 	}
 	HOLDS(check_heap(c->timers.root, NULL, 0) == c->timers.count, "timers of CPU %u", c->id);
@@ -165,8 +167,7 @@ static void check_edges(const struct thread *t)
 	if (t->state == THREAD_OPEN) {
 		HOLDS(t->peer && t->peer->object.birth == t->peer_birth);
 		HOLDS(t->peer->caller == t && !t->peer->remote_caller && t->peer->cpu == t->cpu);
-		/* After an abort further up, those below keep the greater depth. */
-		HOLDS(t->peer->depth > t->depth, "depth %u below %u", t->peer->depth, t->depth);
+		HOLDS(t->peer->depth == t->depth + 1, "depth %u below %u", t->peer->depth, t->depth);
 	}
 	for (unsigned hops = 0; p->state == THREAD_OPEN; hops++) {
 		HOLDS(hops <= CALL_DEPTH, "open calls in a circle, or too many");
@@ -213,10 +214,26 @@ static void check_thread(const struct thread *t)
 	if (t->stopper)
 		HOLDS(t->stopper->waits_stop == t && t->stopper->object.birth);
 	HOLDS(t->in_guest || t->regs == &t->frame);
+	list_for_each (it, &t->gates) {
+		const struct gate *g = container_of(it - t->cpu, struct gate, bound);
+
+		HOLDS(g->object.birth && g->target[t->cpu] == t, "bound to what is no gate");
+	}
+	list_for_each (it, &t->irqs) {
+		const struct irq *irq = container_of(it, struct irq, bound);
+
+		HOLDS(irq->object.birth && irq->thread == t, "bound to what is no irq");
+	}
+	for (unsigned i = 0; i < THREAD_SCS; i++)
+		HOLDS(!t->sc[i] || t->sc[i]->cpu == t->cpu, "an SC of another CPU");
+	if (t->task)
+		HOLDS(!list_empty(&t->task_link) && t->task->object.birth);
 }
 
 static void check_irq(const struct irq *irq)
 {
+	if (irq->node.queued)
+		HOLDS(irq->target != IRQ_UNBOUND && irq->node.cpu == irq->cpu, "a stray message");
 	if (irq->timer.queued)
 		HOLDS(irq->target != IRQ_UNBOUND &&
 		      heap_root(&irq->timer) == cpus[irq->cpu].timers.root);

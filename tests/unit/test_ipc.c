@@ -76,6 +76,34 @@ TEST(no_deeper_than_eight)
 	CHECK(compartment_end());
 }
 
+TEST(an_orphan_counts_its_calls_from_itself)
+{
+	chain_of(11);
+	call(t[0], 1);
+	user_deadline(t[0], fake_now + 1000);
+	settle();
+	for (unsigned i = 1; i < 8; i++) {
+		call(t[i], i + 1);
+		settle();
+	}
+	CHECK(t[8]->depth == CALL_DEPTH);
+	advance(2000);
+	CHECK(user_done(t[0]) && user_result(t[0]) == TAKT_E_TIMEOUT);
+	CHECK(t[1]->depth == 0 && t[8]->depth == CALL_DEPTH - 1);
+	CHECK(!root_call(THREAD(1), TAKT_THREAD_ATTACH, W(), C(THREAD(1) + 1), 0));
+	root_sleep();
+	user_flavour(t[0], TAKT_WAIT);
+	settle();
+	CHECK(cpus[0].thread == t[8]);
+	call(t[8], 9);
+	settle();
+	CHECK(t[8]->state == THREAD_OPEN && cpus[0].thread == t[9]);
+	call(t[9], 10);
+	settle();
+	CHECK(user_done(t[9]) && user_result(t[9]) == TAKT_E_DEPTH);
+	CHECK(compartment_end());
+}
+
 TEST(no_circles)
 {
 	chain_of(3);
@@ -194,6 +222,7 @@ int main(void)
 	RUN(a_call_and_its_reply);
 	RUN(wait_while_owing_a_reply);
 	RUN(no_deeper_than_eight);
+	RUN(an_orphan_counts_its_calls_from_itself);
 	RUN(no_circles);
 	RUN(a_deadline_ends_a_call);
 	RUN(who_wants_a_busy_server_helps_it);

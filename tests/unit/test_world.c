@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <core/log.h>
+#include <string.h>
+
 #include "tap.h"
 #include "world.h"
 
@@ -32,11 +35,31 @@ TEST(a_compartment_leaves_nothing)
 	}
 }
 
+TEST(lost_text_is_counted)
+{
+	static const char line[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n";
+	char text[FAKE_CONSOLE + 1] = {0};
+	size_t n = sizeof(line) - 1, lines = LOG_SIZE / n;
+
+	log_flush();
+	for (size_t i = 0; i < lines + 3; i++)
+		log_write(line, n, true);
+	CHECK(log_room() == 0);
+	log_flush();
+	log_write(line, n, true);
+	log_flush();
+	for (size_t i = 0; i < FAKE_CONSOLE; i++)
+		text[i] = fake_console[(fake_written + i) % FAKE_CONSOLE];
+	CHECK(strstr(text, "takt: 192 bytes of the log lost\r\n0123"));
+	CHECK(!strcmp(text + FAKE_CONSOLE - 4, "de\r\n"));
+}
+
 int main(void)
 {
 	world_boot(2);
 	RUN(boots);
 	RUN(root_has_time);
 	RUN(a_compartment_leaves_nothing);
+	RUN(lost_text_is_counted);
 	return tap_done();
 }

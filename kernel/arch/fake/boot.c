@@ -29,8 +29,8 @@ void fake_write32(volatile void *p, u32 v)
 }
 
 /* What was written last, for the case that it was a panic. */
-static char tail[1024];
-static size_t written;
+char fake_console[FAKE_CONSOLE];
+size_t fake_written;
 
 bool early_ready(void)
 {
@@ -39,18 +39,18 @@ bool early_ready(void)
 
 void early_putc(char c)
 {
-	tail[written++ % sizeof(tail)] = c;
+	fake_console[fake_written++ % sizeof(fake_console)] = c;
 	if (fake_log)
 		fputc(c, stderr);
 }
 
 void psci_system_off(void)
 {
-	size_t n = written < sizeof(tail) ? written : sizeof(tail);
+	size_t n = fake_written < sizeof(fake_console) ? fake_written : sizeof(fake_console);
 
 	fflush(stdout);
-	for (size_t i = written - n; !fake_log && i < written; i++)
-		fputc(tail[i % sizeof(tail)], stderr);
+	for (size_t i = fake_written - n; !fake_log && i < fake_written; i++)
+		fputc(fake_console[i % sizeof(fake_console)], stderr);
 	abort();
 }
 

@@ -40,6 +40,11 @@ void fake_guest_wfi(unsigned cpu);
 /* Asked at every point within the kernel: whether the CPU stops there. Null: never. */
 extern bool (*fake_preempt)(void);
 
+/* What the kernel wrote to its console last, a ring, and how much in all. */
+#define FAKE_CONSOLE 1024
+extern char fake_console[FAKE_CONSOLE];
+extern size_t fake_written;
+
 /* Input of a hardware line. */
 void fake_line(u32 intid, bool high);
 
