@@ -152,10 +152,8 @@ void frame_hold_objects(struct factory *f, u32 n, unsigned size_class)
 
 static unsigned class_of(size_t size)
 {
-	unsigned c = 0;
+	unsigned c = size <= 64 ? 0 : 58 - (unsigned)__builtin_clzll(size - 1);
 
-	while (((size_t)64 << c) < size)
-		c++;
 	ASSERT(c < SIZE_CLASSES);
 	return c;
 }

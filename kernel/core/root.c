@@ -6,6 +6,7 @@
 #include <core/root.h>
 #include <core/sched.h>
 #include <object/factory.h>
+#include <object/mapping.h>
 #include <object/memory.h>
 #include <object/scheduler.h>
 #include <object/task.h>

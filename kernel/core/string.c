@@ -18,11 +18,10 @@ void *memset(void *dst, int c, size_t n)
 		n--;
 		BARRIER();
 	}
-	for (; n >= 4 * WORD; n -= 4 * WORD, d += 4 * WORD) {
-		((u64 *)d)[0] = word;
-		((u64 *)d)[1] = word;
-		((u64 *)d)[2] = word;
-		((u64 *)d)[3] = word;
+	for (; n >= 8 * WORD; n -= 8 * WORD, d += 8 * WORD) {
+		u64 *w = (u64 *)d;
+
+		w[0] = w[1] = w[2] = w[3] = w[4] = w[5] = w[6] = w[7] = word;
 		BARRIER();
 	}
 	for (; n; n--) {
@@ -70,6 +69,11 @@ void *memmove(void *dst, const void *src, size_t n)
 	if ((u64)d - (u64)s >= n) {
 		copy_up(d, s, n);
 		return dst;
+	}
+	while (n && ((u64)d | (u64)s | n) % WORD == 0) {
+		n -= WORD;
+		*(u64 *)(d + n) = *(const u64 *)(s + n);
+		BARRIER();
 	}
 	while (n--) {
 		d[n] = s[n];

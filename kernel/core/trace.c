@@ -4,6 +4,7 @@
 #include <core/quiesce.h>
 #include <core/trace.h>
 #include <object/factory.h>
+#include <object/mapping.h>
 #include <object/sc.h>
 #include <object/task.h>
 #include <object/thread.h>
@@ -114,8 +115,11 @@ static int finish(struct trace *r, struct task *t, struct thread *caller)
 	struct takt_trace_ring *h = header(r);
 	int err = task_map_frames(t, r->va, r->page, r->pages, TAKT_MAP_READ);
 
-	if (err)
+	r->mapped = !err || err == E_RESTART;
+	if (!r->mapped)
 		return give_up(r, caller, err);
+	if (err)
+		return err;
 	r->slot = 1;
 	h->magic = TAKT_TRACE_MAGIC;
 	h->version = TAKT_TRACE_VERSION;
@@ -165,7 +169,7 @@ int trace_control(u64 mask)
 int trace_teardown(struct trace *r)
 {
 	struct cpu *c = this_cpu();
-	struct object *o = r->complete ? weak_get(r->task) : NULL;
+	struct object *o = r->mapped ? weak_get(r->task) : NULL;
 
 	if (r->cpu != c->id)
 		return E_REMOTE(r->cpu);

@@ -17,7 +17,8 @@
 struct trace {
 	struct object object;
 	u8 cpu;
-	bool complete;		  /* all pages are there, and mapped */
+	bool mapped;		  /* all pages are there, and some mapped */
+	bool complete;		  /* all are */
 	u32 made, pages;	  /* pages so far, and wanted */
 	struct weak task;	  /* where it is mapped, at va */
 	u64 va;

@@ -6,6 +6,7 @@
 #include <core/log.h>
 #include <core/trace.h>
 #include <object/factory.h>
+#include <object/mapping.h>
 #include <object/task.h>
 
 #define LOG_BYTES 40 /* in words 1..5 */

@@ -3,6 +3,7 @@
 #include <core/invoke.h>
 #include <core/quiesce.h>
 #include <object/factory.h>
+#include <object/mapping.h>
 #include <object/memory.h>
 #include <object/task.h>
 

@@ -27,27 +27,9 @@ struct memory {
 };
 _Static_assert(sizeof(struct memory) <= 256, "size class");
 
-/* Bound the walks over children and mappings, and thereby every operation on an extent or a task. */
+/* Bound the walks over children and mappings, and thereby every operation on an extent. */
 #define MEMORY_USES 256
-#define TASK_MAPPINGS 128
 #define MEMORY_DEPTH 16
-
-enum mapping_state { MAPPING_GROWS, MAPPING_WHOLE, MAPPING_SHRINKS };
-
-/* One mapped range; paid by the task's factory. Made and removed in steps: `done` bytes of it have
- * entries, or have none any more. */
-struct mapping {
-	struct object object;
-	struct list in_memory, in_task;
-	u8 state;
-	bool claimed; /* somebody is at it; under the task's lock */
-	bool failed;  /* shrinks because it could not grow: its caller learns that at the end */
-	u64 done, end; /* while it shrinks: of how much */
-	struct memory *memory;
-	struct task *task;
-	u64 va, offset, size, flags;
-};
-_Static_assert(sizeof(struct mapping) <= 256, "size class");
 
 /* An extent whose factory has been destroyed is free when that is reclaimed, at the latest by whoever
  * wants to use it: E_RESTART as long as this makes progress, else 0. */

@@ -8,6 +8,7 @@
 #include <object/gate.h>
 #include <object/irq.h>
 #include <object/sc.h>
+#include <object/mapping.h>
 #include <object/task.h>
 #include <object/thread.h>
 

@@ -280,13 +280,13 @@ static void check_mapping(const struct mapping *m)
 /* Every entry belongs to a mapping: the mapped bytes are as many as the records say. */
 static void check_task(const struct task *t)
 {
-	u64 mapped = 0, recorded = 0, pa, left;
+	u64 mapped = 0, recorded = 0, above = 0, pa, left;
 
-	HOLDS(list_length(&t->mappings) == t->mapping_count);
-	list_for_each (it, &t->mappings) {
-		const struct mapping *m = container_of(it, struct mapping, in_task);
+	for (unsigned i = 0; i < t->mappings; i++) {
+		const struct mapping *m = t->tables->mapping[i];
 
-		HOLDS(m->task == t);
+		HOLDS(m->task == t && m->va >= above, "mappings overlap or are not in order");
+		above = m->va + m->size;
 		check_mapping(m);
 		recorded += m->state == MAPPING_GROWS	  ? m->done
 			    : m->state == MAPPING_SHRINKS ? m->size - m->done

@@ -13,6 +13,7 @@
 #include <object/factory.h>
 #include <object/gate.h>
 #include <object/irq.h>
+#include <object/mapping.h>
 #include <object/memory.h>
 #include <object/sc.h>
 #include <object/scheduler.h>

@@ -59,7 +59,7 @@ AT(struct invocation, frame, INVOCATION_FRAME);
 _Static_assert(sizeof(struct invocation) <= INVOCATION_SIZE, "offsets.h");
 AT(struct task, space.vttbr, TASK_VTTBR);
 AT(struct task, slots, TASK_SLOTS);
-AT(struct task, leaf, TASK_LEAF);
+AT(struct task, tables, TASK_LEAF);
 AT(struct gate, badge, GATE_BADGE);
 AT(struct gate, target, GATE_TARGET);
 _Static_assert(CAP_LEAF_SLOTS == 256 && sizeof(struct cap) == 16, "fastpath.S");

@@ -61,98 +61,121 @@ static u64 *table_below(u64 *entry, stage2_alloc_fn alloc, void *arg)
 	return table;
 }
 
-/* One run of entries of a single table: as many as the range, the table and the step have. It ends
- * with the table, where a bigger block may fit, and before a table that is linked there already. */
+/* A run of entries of one table: as many as the range, the table and the step have. It ends where
+ * another table begins or hangs. */
 struct run {
-	u64 ipa, pa, left;
-	u64 attributes;
-	unsigned entries; /* left in this step */
+	u64 *entry;
+	unsigned shift, count; /* of one entry's size, 1 << shift; how many at most */
 };
 
-static u64 fill(struct run *r, u64 *table, unsigned shift, u64 type)
+static bool is_table(const struct run *r)
 {
-	u64 index = r->ipa >> shift & (TABLE_ENTRIES - 1);
-	u64 n = MIN(MIN(r->left >> shift, TABLE_ENTRIES - index), (u64)r->entries);
-	u64 entry = r->pa | r->attributes | type;
-
-	u64 i;
-
-	for (i = 0; i < n && !(table[index + i] & ENTRY_VALID); i++)
-		((volatile u64 *)table)[index + i] = entry + (i << shift);
-	ASSERT(i);
-	r->entries -= (unsigned)i;
-	return i << shift;
+	return r->shift > L3_SHIFT && (*r->entry & ENTRY_TYPE) == ENTRY_TABLE;
 }
 
-/* Whether a block can come next: aligned, and no table in its place. */
-static bool fits(const struct run *r, const u64 *table, unsigned shift)
+static void run_at(struct run *r, u64 *table, unsigned shift, u64 ipa)
 {
-	u64 size = 1ul << shift;
+	r->entry = &table[ipa >> shift & (TABLE_ENTRIES - 1)];
+	r->shift = shift;
+}
 
-	return IS_ALIGNED(r->ipa | r->pa, size) && r->left >= size &&
-	       !(table[r->ipa >> shift & (TABLE_ENTRIES - 1)] & ENTRY_VALID);
+static void run_ends(struct run *r, u64 ipa, u64 size, unsigned most)
+{
+	u64 index = ipa >> r->shift & (TABLE_ENTRIES - 1);
+
+	r->count = (unsigned)MIN(MIN(size >> r->shift, TABLE_ENTRIES - index), (u64)most);
+}
+
+/* log2 of the biggest block that can come first, as far as addresses and size tell. */
+static unsigned block_shift(u64 ipa, u64 pa, u64 size)
+{
+	return (unsigned)MIN(__builtin_ctzl(ipa | pa | L1_SIZE), 63 - __builtin_clzl(size));
+}
+
+/* Where [ipa, ipa + size) is to be mapped, with blocks of 1 << most_shift bytes at most. */
+static bool run_to_fill(struct run *r, struct stage2 *s2, u64 ipa, unsigned most_shift,
+			stage2_alloc_fn alloc, void *arg)
+{
+	run_at(r, s2->root, L1_SHIFT, ipa);
+	while (r->shift > L3_SHIFT && (r->shift > most_shift || is_table(r))) {
+		u64 *table = table_below(r->entry, alloc, arg);
+
+		if (!table)
+			return false;
+		run_at(r, table, r->shift - LEVEL_BITS, ipa);
+	}
+	return true;
+}
+
+/* How much it wrote. */
+static u64 fill(struct run *r, u64 entry)
+{
+	unsigned left = r->count;
+
+	do {
+		*(volatile u64 *)r->entry++ = entry;
+		entry += 1ul << r->shift;
+	} while (--left && !is_table(r));
+	return (u64)(r->count - left) << r->shift;
 }
 
 int stage2_map(struct stage2 *s2, ipaddr_t ipa, paddr_t pa, u64 size, u64 flags,
 	       stage2_alloc_fn alloc, void *arg, u64 *done)
 {
-	u64 order = flags >> 16 & 0x3f;
-	struct run r = {.attributes = attributes(flags), .entries = STEP_ENTRIES};
-	int err = 0;
+	unsigned order = flags >> 16 & 0x3f, left = STEP_ENTRIES;
+	u64 attr = attributes(flags), at = *done, filled;
+	struct run r;
 
 	if (!order)
 		order = L1_SHIFT;
-	while (*done < size && r.entries) {
-		r.ipa = ipa.v + *done;
-		r.pa = pa.v + *done;
-		r.left = size - *done;
-		if (order >= L1_SHIFT && fits(&r, s2->root, L1_SHIFT)) {
-			*done += fill(&r, s2->root, L1_SHIFT, ENTRY_BLOCK);
-			continue;
-		}
+	for (; at < size && left; at += filled) {
+		u64 to = pa.v + at, from = ipa.v + at;
 
-		u64 *l2 = table_below(&s2->root[INDEX_L1(r.ipa)], alloc, arg);
-
-		if (l2 && order >= L2_SHIFT && fits(&r, l2, L2_SHIFT)) {
-			*done += fill(&r, l2, L2_SHIFT, ENTRY_BLOCK);
-			continue;
-		}
-
-		u64 *l3 = l2 ? table_below(&l2[INDEX_L2(r.ipa)], alloc, arg) : NULL;
-
-		if (!l3) {
-			err = TAKT_E_NOMEM;
+		if (!run_to_fill(&r, s2, from, MIN(order, block_shift(from, to, size - at)), alloc,
+				 arg))
 			break;
-		}
-		*done += fill(&r, l3, L3_SHIFT, ENTRY_PAGE);
+		run_ends(&r, from, size - at, left);
+		filled = fill(&r, to | attr | (r.shift == L3_SHIFT ? ENTRY_PAGE : ENTRY_BLOCK));
+		left -= (unsigned)(filled >> r.shift);
 	}
+	*done = at;
 	stage2_barrier();
-	return err;
+	return at < size && left ? TAKT_E_NOMEM : 0;
 }
 
-/* Clears the entry that maps ipa, if any; returns how far the next one is. */
-static u64 clear_one(struct stage2 *s2, u64 ipa)
+/* Where ipa, which is mapped, is so. */
+static void run_to_clear(struct run *r, struct stage2 *s2, u64 ipa)
 {
-	u64 *e = &s2->root[INDEX_L1(ipa)];
-	unsigned shift = L1_SHIFT;
-
-	if ((*e & ENTRY_TYPE) == ENTRY_TABLE) {
-		e = &entry_table(*e)[INDEX_L2(ipa)];
-		shift = L2_SHIFT;
-		if ((*e & ENTRY_TYPE) == ENTRY_TABLE) {
-			e = &entry_table(*e)[INDEX_L3(ipa)];
-			shift = L3_SHIFT;
-		}
-	}
-	*(volatile u64 *)e = 0;
-	return (1ul << shift) - (ipa & ((1ul << shift) - 1));
+	run_at(r, s2->root, L1_SHIFT, ipa);
+	while (is_table(r))
+		run_at(r, entry_table(*r->entry), r->shift - LEVEL_BITS, ipa);
 }
 
+static u64 clear(struct run *r)
+{
+	unsigned left = r->count;
+
+	ASSERT(left);
+	do {
+		*(volatile u64 *)r->entry++ = 0;
+	} while (--left && !is_table(r));
+	return (u64)(r->count - left) << r->shift;
+}
+
+/* The range is mapped as a whole: no block reaches out of it. */
 void stage2_unmap(struct stage2 *s2, ipaddr_t ipa, u64 size, u64 *done)
 {
-	for (unsigned n = 0; n < STEP_ENTRIES && *done < size; n++)
-		*done += clear_one(s2, ipa.v + *done);
-	*done = MIN(*done, size);
+	unsigned left = STEP_ENTRIES;
+	u64 at = *done, cleared;
+	struct run r;
+
+	for (; at < size && left; at += cleared) {
+		run_to_clear(&r, s2, ipa.v + at);
+		run_ends(&r, ipa.v + at, size - at, left);
+		cleared = clear(&r);
+		left -= (unsigned)(cleared >> r.shift);
+	}
+	*done = at;
 	stage2_invalidate(s2);
 }
 
@@ -161,27 +184,24 @@ void stage2_unmap(struct stage2 *s2, ipaddr_t ipa, u64 size, u64 *done)
 /* The cursor counts the entries of all level-2 tables there could be, in order. */
 bool stage2_free_tables(struct stage2 *s2, u64 *cursor, void (*release)(void *table))
 {
-	for (unsigned n = 0; n < FREE_STEP; n++) {
-		u64 i1 = *cursor / TABLE_ENTRIES, i2 = *cursor % TABLE_ENTRIES;
+	u64 at = *cursor, i1;
 
-		if (i1 == TABLE_ENTRIES)
-			return true;
+	for (unsigned n = 0; n < FREE_STEP && (i1 = at / TABLE_ENTRIES) < TABLE_ENTRIES; n++) {
+		u64 *l2 = entry_table(s2->root[i1]), *entry = &l2[at % TABLE_ENTRIES];
+
 		if ((s2->root[i1] & ENTRY_TYPE) != ENTRY_TABLE) {
-			*cursor = (i1 + 1) * TABLE_ENTRIES;
+			at = (i1 + 1) * TABLE_ENTRIES;
 			continue;
 		}
-
-		u64 *l2 = entry_table(s2->root[i1]);
-
-		if ((l2[i2] & ENTRY_TYPE) == ENTRY_TABLE) {
-			release(entry_table(l2[i2]));
+		if ((*entry & ENTRY_TYPE) == ENTRY_TABLE) {
+			release(entry_table(*entry));
 			n += 7; /* costs as much as looking at so many */
 		}
-		if (i2 == TABLE_ENTRIES - 1) {
+		if (++at % TABLE_ENTRIES == 0) {
 			s2->root[i1] = 0;
 			release(l2);
 		}
-		(*cursor)++;
 	}
-	return false;
+	*cursor = at;
+	return at == TABLE_ENTRIES * TABLE_ENTRIES;
 }

@@ -10,6 +10,7 @@
 #include <core/types.h>
 
 #define TABLE_ENTRIES 512
+#define LEVEL_BITS 9
 #define L1_SHIFT 30
 #define L2_SHIFT 21
 #define L3_SHIFT 12

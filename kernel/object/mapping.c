@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/arch.h>
+#include <core/invoke.h>
+#include <object/mapping.h>
+#include <object/memory.h>
+#include <object/task.h>
+
+/* --- State ----------------------------------------------------------------------------------- */
+
+/* Where in t's table the first mapping stands that ends above va. With t's lock. */
+static unsigned first_above(const struct task *t, u64 va)
+{
+	struct mapping *const *table = t->tables->mapping;
+	unsigned from = 0, to = t->mappings;
+
+	while (from < to) {
+		unsigned middle = (from + to) / 2;
+		const struct mapping *m = table[middle];
+
+		if (m->va + m->size <= va)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static struct mapping *mapping_at(const struct task *t, unsigned i)
+{
+	return i < t->mappings ? t->tables->mapping[i] : NULL;
+}
+
+/* A record at place i of the task's table, claimed by who makes it. With the task's lock. */
+static struct mapping *mapping_new(struct task *t, unsigned i, u64 va, u64 size, u64 flags)
+{
+	struct mapping **place = &t->tables->mapping[i];
+	struct mapping *m = kmem_alloc(kmem_owner(t), sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->type = OBJECT_INTERNAL;
+	m->claimed = true;
+	m->flags = (u32)flags;
+	m->task = t;
+	m->va = va;
+	m->size = size;
+	memmove(place + 1, place, (t->mappings - i) * sizeof(*place));
+	*place = m;
+	t->mappings++;
+	return m;
+}
+
+/* The task knows it no more. With its lock. */
+static void mapping_forget(struct mapping *m)
+{
+	struct task *t = m->task;
+	unsigned i = first_above(t, m->va);
+	struct mapping **place = &t->tables->mapping[i];
+
+	ASSERT(mapping_at(t, i) == m);
+	t->mappings--;
+	memmove(place, place + 1, (t->mappings - i) * sizeof(*place));
+}
+
+bool mapping_claim(struct mapping *m)
+{
+	/* Two may ask under different locks. */
+	return !__atomic_exchange_n(&m->claimed, true, __ATOMIC_ACQUIRE);
+}
+
+/* --- Checks ---------------------------------------------------------------------------------- */
+
+/* Access wanted must be within the capability's rights, and devices are never executed. */
+static int check_map_flags(const struct memory *m, u64 rights, u64 flags)
+{
+	u64 access = flags & (TAKT_MAP_READ | TAKT_MAP_WRITE | TAKT_MAP_EXEC);
+	u64 order = flags >> 16 & 0x3f;
+
+	if (flags & ~(7ul | TAKT_MAP_ATTR_MASK | TAKT_MAP_ORDER(0x3f)) || !access)
+		return TAKT_E_INVAL;
+	if (order && order < PAGE_SHIFT)
+		return TAKT_E_INVAL;
+	if (access & ~rights)
+		return TAKT_E_RIGHTS;
+	switch (flags & TAKT_MAP_ATTR_MASK) {
+	case TAKT_MAP_CACHED:
+		return m->kind == TAKT_MEMORY_RAM ? 0 : TAKT_E_INVAL;
+	case TAKT_MAP_UNCACHED:
+		return 0;
+	case TAKT_MAP_DEVICE:
+		return access & TAKT_MAP_EXEC ? TAKT_E_INVAL : 0;
+	default:
+		return TAKT_E_INVAL;
+	}
+}
+
+static int check_range(u64 va, u64 offset, u64 size, u64 limit)
+{
+	u64 end;
+
+	if (!IS_ALIGNED(va | offset | size, PAGE_SIZE))
+		return TAKT_E_ALIGN;
+	if (!size || !add_ok(va, size, &end) || end > 1ul << STAGE2_BITS)
+		return TAKT_E_RANGE;
+	if (!add_ok(offset, size, &end) || end > limit)
+		return TAKT_E_RANGE;
+	return 0;
+}
+
+int task_check_va(u64 va, u64 size)
+{
+	return check_range(va, 0, size, size);
+}
+
+/* With m's lock. */
+static bool carved_out(struct memory *m, u64 base, u64 size)
+{
+	list_for_each (l, &m->children) {
+		struct memory *child = container_of(l, struct memory, sibling);
+
+		if (child->base >= base + size)
+			break;
+		if (base < child->base + child->size)
+			return true;
+	}
+	return false;
+}
+
+/* With t's lock. Whether another mapping can be made at [va, va + size), place i of the table. */
+static int check_place(const struct task *t, unsigned i, u64 va, u64 size)
+{
+	const struct mapping *m = mapping_at(t, i);
+
+	if (t->object.dying)
+		return TAKT_E_STATE;
+	if (m && m->va < va + size)
+		return TAKT_E_EXISTS;
+	return t->mappings == TASK_MAPPINGS ? TAKT_E_QUOTA : 0;
+}
+
+/* With m's lock. */
+static int check_part(struct memory *m, u64 offset, u64 size)
+{
+	if (m->claimed || m->object.dying)
+		return TAKT_E_STATE;
+	if (m->uses == MEMORY_USES)
+		return TAKT_E_QUOTA;
+	return carved_out(m, m->base + offset, size) ? TAKT_E_EXISTS : 0;
+}
+
+/* --- Steps ----------------------------------------------------------------------------------- */
+
+static void *table_alloc(void *factory)
+{
+	return kmem_alloc_page(factory);
+}
+
+/* With the task's lock, of a claimed mapping. True when it has no entry any more. */
+static bool shrink(struct mapping *m)
+{
+	if (m->state != MAPPING_SHRINKS) {
+		/* What has no entries yet needs none removed. */
+		m->end = m->state == MAPPING_GROWS ? m->done : m->size;
+		m->done = 0;
+		m->state = MAPPING_SHRINKS;
+	}
+	if (m->done < m->end)
+		stage2_unmap(&m->task->space, IPADDR(m->va), m->end, &m->done);
+	return m->done >= m->end;
+}
+
+/* Its entries are gone and its task knows it no more. With no lock. */
+static void mapping_free(struct mapping *m)
+{
+	if (m->memory) {
+		spin_lock(&m->memory->lock);
+		list_del(&m->in_memory);
+		m->memory->uses--;
+		spin_unlock(&m->memory->lock);
+	}
+	kmem_free(m);
+}
+
+/* With the lock of the task, whose claimed mapping m is; releases both. 0 when it is gone. */
+static int shrink_and_unlock(struct mapping *m)
+{
+	struct task *t = m->task;
+	bool gone = shrink(m);
+
+	if (gone)
+		mapping_forget(m);
+	else
+		m->claimed = false;
+	spin_unlock(&t->lock);
+	if (!gone)
+		return E_RESTART;
+	mapping_free(m);
+	return 0;
+}
+
+int mapping_shrink(struct mapping *m)
+{
+	spin_lock(&m->task->lock);
+	return shrink_and_unlock(m);
+}
+
+/* As shrink_and_unlock, after a step that made entries or failed. */
+static int grown_and_unlock(struct mapping *m, int err)
+{
+	if (err) { /* what was mapped goes again; its caller learns why when it is gone */
+		m->failed = true;
+		int undone = shrink_and_unlock(m);
+
+		return undone ? undone : err;
+	}
+	if (m->done == m->size)
+		m->state = MAPPING_WHOLE;
+	else
+		err = E_RESTART;
+	m->claimed = false;
+	spin_unlock(&m->task->lock);
+	return err;
+}
+
+/* --- Making ---------------------------------------------------------------------------------- */
+
+/* With t's lock. One at the wanted place is not whole: whether it is the caller's, to go on with. */
+static int mapping_join(struct mapping *m, const struct memory *mem, u64 offset, u64 flags)
+{
+	bool same = m->memory == mem && m->offset == offset && m->flags == flags;
+
+	if (m->state == MAPPING_GROWS && !same)
+		return TAKT_E_EXISTS;
+	if (m->state == MAPPING_SHRINKS && !(same && m->failed))
+		return E_RESTART; /* there is room soon */
+	return mapping_claim(m) ? 0 : E_RESTART;
+}
+
+/*
+ * The mapping at [va, va + size) that the caller has begun, or a new one: a record of the whole range
+ * stands from the first step on, so that nothing else gets in between. Claimed; null: *err. With t's
+ * lock, and mem's if there is an extent.
+ */
+static struct mapping *mapping_begin(struct task *t, struct memory *mem, u64 va, u64 offset,
+				     u64 size, u64 flags, int *err)
+{
+	unsigned i = first_above(t, va);
+	struct mapping *m = mapping_at(t, i);
+
+	if (m && m->va == va && m->size == size && m->state != MAPPING_WHOLE) {
+		*err = mapping_join(m, mem, offset, flags);
+		return *err ? NULL : m;
+	}
+	*err = mem ? check_part(mem, offset, size) : 0;
+	if (!*err)
+		*err = check_place(t, i, va, size);
+	if (*err)
+		return NULL;
+	m = mapping_new(t, i, va, size, flags);
+	if (!m) {
+		*err = TAKT_E_NOMEM;
+		return NULL;
+	}
+	m->offset = offset;
+	m->memory = mem;
+	if (mem) {
+		mem->uses++;
+		mem->writable |= (flags & TAKT_MAP_WRITE) != 0;
+		list_add_tail(&mem->mappings, &m->in_memory);
+	}
+	return m;
+}
+
+int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 size, u64 flags)
+{
+	struct mapping *m;
+	int err;
+
+	spin_lock(&mem->lock);
+	spin_lock(&t->lock);
+	m = mapping_begin(t, mem, va, offset, size, flags, &err);
+	spin_unlock(&mem->lock);
+	if (!m) {
+		spin_unlock(&t->lock);
+		return err;
+	}
+	err = m->failed ? TAKT_E_NOMEM
+			: stage2_map(&t->space, IPADDR(va), PADDR(mem->base + offset), size, flags,
+				     table_alloc, kmem_owner(t), &m->done);
+	return grown_and_unlock(m, err);
+}
+
+#define FRAMES_STEP 8
+
+static int map_some_frames(struct mapping *m, void *const *frame)
+{
+	struct task *t = m->task;
+	int err = 0;
+
+	for (unsigned n = 0; n < FRAMES_STEP && m->done < m->size && !err; n++) {
+		u64 done = 0;
+
+		err = stage2_map(&t->space, IPADDR(m->va + m->done),
+				 PADDR(kpa(frame[m->done / PAGE_SIZE]).v), PAGE_SIZE, m->flags,
+				 table_alloc, kmem_owner(t), &done);
+		m->done += done;
+	}
+	return err;
+}
+
+int task_map_frames(struct task *t, u64 va, void *const *frame, unsigned n, u64 access)
+{
+	struct mapping *m;
+	int err = task_check_va(va, n * PAGE_SIZE);
+
+	if (err)
+		return err;
+	spin_lock(&t->lock);
+	/* Whose frames they are tells one that is being made from another's. */
+	m = mapping_begin(t, NULL, va, (u64)frame, n * PAGE_SIZE, access, &err);
+	if (!m) {
+		spin_unlock(&t->lock);
+		return err;
+	}
+	err = m->failed ? TAKT_E_NOMEM : map_some_frames(m, frame);
+	return grown_and_unlock(m, err);
+}
+
+int task_map_frame(struct task *t, u64 va, void *frame)
+{
+	return task_map_frames(t, va, &frame, 1, TAKT_MAP_READ | TAKT_MAP_WRITE);
+}
+
+int task_op_map(struct object *self, u64 rights, struct invocation *in)
+{
+	struct task *t = container_of(self, struct task, object);
+	struct memory *m = container_of(in->cap[0], struct memory, object);
+	u64 va = in->w[0], offset = in->w[1], size = in->w[2], flags = in->w[3];
+	int err = check_range(va, offset, size, m->size);
+
+	(void)rights;
+	if (!err)
+		err = check_map_flags(m, in->cap_right[0], flags);
+	if (!err)
+		err = memory_settle(m);
+	return err ? err : task_map_memory(t, m, va, offset, size, flags);
+}
+
+/* --- Removing -------------------------------------------------------------------------------- */
+
+/* The mapping that starts at va, if any. With t's lock. */
+static struct mapping *starts_at(const struct task *t, u64 va)
+{
+	struct mapping *m = mapping_at(t, first_above(t, va));
+
+	return m && m->va == va ? m : NULL;
+}
+
+/* With the lock of the task, whose mapping m is; releases it. */
+static int remove_and_unlock(struct mapping *m)
+{
+	if (mapping_claim(m))
+		return shrink_and_unlock(m);
+	spin_unlock(&m->task->lock);
+	return E_RESTART;
+}
+
+int task_op_unmap(struct object *self, u64 rights, struct invocation *in)
+{
+	struct task *t = container_of(self, struct task, object);
+	struct mapping *m;
+
+	(void)rights;
+	spin_lock(&t->lock);
+	m = starts_at(t, in->w[0]);
+	if (m && m->size == in->w[1] && m->memory && m->state != MAPPING_GROWS)
+		return remove_and_unlock(m);
+	spin_unlock(&t->lock);
+	return TAKT_E_RANGE;
+}
+
+int task_unmap_frames(struct task *t, u64 va)
+{
+	struct mapping *m;
+
+	spin_lock(&t->lock);
+	m = starts_at(t, va);
+	if (m && !m->memory)
+		return remove_and_unlock(m);
+	spin_unlock(&t->lock);
+	return 0;
+}
+
+void task_unmap_frame(struct task *t, u64 va)
+{
+	(void)!task_unmap_frames(t, va); /* one page: one step */
+}
+
+int task_unmap_any(struct task *t)
+{
+	int err;
+
+	spin_lock(&t->lock);
+	if (!t->mappings) {
+		spin_unlock(&t->lock);
+		return 0;
+	}
+	/* The last one leaves the table as it is. */
+	err = remove_and_unlock(t->tables->mapping[t->mappings - 1]);
+	return err ? err : E_RESTART;
+}
