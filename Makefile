@@ -54,16 +54,21 @@ endurance: all
 bench: all
 	@tests/bench/run $(NAMES)
 
-check: setup
-	@for f in systems/$(SYSTEM)/*.dts; do \
-		tools/dtb $$f /dev/null '-DRT_GUEST="baremetal"' || exit 1; \
-		echo "$$f: good"; \
-	done
+# SYSTEM may be a .dts file of one's own, BOARD a board's compiled device tree.
+check: configure
+	@args="$(SYSTEM)"; \
+	case "$$args" in \
+	*.dts) ;; \
+	*) args=@$(CROSS)/systems/$(SYSTEM).args; \
+	   [ -f "$${args#@}" ] || { echo "check: no system '$(SYSTEM)' with a description" >&2; exit 1; } ;; \
+	esac; \
+	tools/check "$$args" $(if $(BOARD),--board "$(BOARD)")
 
-# The generated part of the manual, from abi/.
+# The generated parts of the manual, from abi/ and from the schema of system descriptions.
 docs: setup $(HOST)/build.ninja
 	@ninja --quiet -C $(HOST) tests/unit/reference
 	@$(HOST)/tests/unit/reference >docs/reference.md
+	@tools/check --docs docs/system-description.md
 
 setup:
 	@tools/setup
@@ -78,9 +83,9 @@ help:
 	@echo "make test                 build, then run all tests"
 	@echo "make endurance            hostile tasks on 4 CPUs, for minutes"
 	@echo "make bench [NAMES=\"...\"]  measure"
-	@echo "make check [SYSTEM=demo]  check a system's description"
+	@echo "make check [SYSTEM=demo] [BOARD=file.dtb]  check a system's description; it may be a .dts file"
 	@echo "make clang                build kernel and programs with clang and lld instead"
-	@echo "make docs                 write docs/reference.md anew, from abi/"
+	@echo "make docs                 write the generated parts of docs/ anew"
 	@echo "make setup                install the Debian packages needed (every target does it)"
 	@echo "make clean                remove what was built; downloads stay"
 	@echo

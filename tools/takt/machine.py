@@ -113,15 +113,25 @@ def bare(trace, folder, tree, **board):
             + _trace_options(trace))
 
 
+class NoTree(Exception):
+    """QEMU made no device tree; the argument says why."""
+
+
 def board_tree(**board):
     """The device tree that QEMU makes for the board."""
     with tempfile.TemporaryDirectory(prefix="takt-") as folder:
         path = pathlib.Path(folder) / "dtb"
         line = _board(**board)
         line[-1] += f",dumpdtb={path}"
-        subprocess.run(line, check=True, timeout=30, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
-        return path.read_bytes()
+        try:
+            subprocess.run(line, check=True, timeout=30, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE, text=True)
+            return path.read_bytes()
+        except subprocess.CalledProcessError as error:
+            said = (error.stderr or "").strip() or f"it ended with {error.returncode}"
+            raise NoTree(f"no board from QEMU: {said}") from None
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NoTree(f"no board from QEMU: {error}") from None
 
 
 class Edge:
