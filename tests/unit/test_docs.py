@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The documentation against the tree: the generated reference is up to date and complete, and
-links lead somewhere. The argument is the program that prints the reference."""
+"""The documentation against the tree: what is generated is up to date and complete, and links lead
+somewhere. The argument is the program that prints the reference."""
 
 import difflib
 import pathlib
@@ -12,6 +12,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tools"))
 
+from takt import schema                                                      # noqa: E402
 from takt.tap import Steps, check                                            # noqa: E402
 
 
@@ -30,6 +31,13 @@ def reference(steps, program):
     steps.done("the reference lists every right")
 
 
+def descriptions(steps):
+    page = TOP / "docs/system-description.md"
+    made = schema.rewrite(page.read_text(), schema.Schema())
+    check(made == page.read_text(), "docs/system-description.md is out of date, `make docs` writes it")
+    steps.done("docs/system-description.md is up to date")
+
+
 def links(steps):
     dead = []
     for page in [*TOP.glob("*.md"), *TOP.glob("docs/**/*.md")]:
@@ -43,5 +51,6 @@ def links(steps):
 if __name__ == "__main__":
     steps = Steps()
     steps.run(reference, sys.argv[1])
+    steps.run(descriptions)
     steps.run(links)
     steps.plan()

@@ -124,9 +124,8 @@ class Booking:
         # The threads are on one CPU, or it is not known here which of them are.
         least = own if len(c.cpus) == 1 else first
         share = c.values.get("share", min(own, 1000))
-        if share < least:
-            self._wrong(c, "share", f"{share} ‰ is less than the {least} ‰ that its own budgets book"
-                        + (" on one CPU" if least > 1000 else ""))
+        if "share" in c.values and share < least:
+            self._wrong(c, "share", f"{share} ‰ is less than the {least} ‰ that its own budgets book")
         elif least > 1000:
             self.issues.node(c.node, f"its own budgets book {least} of 1000 ‰ of CPU {c.cpu}; a budget "
                              "equal to its period is a round-robin slice and books nothing")

@@ -94,6 +94,13 @@ def summary(args, booking, memory):
     return lines
 
 
+def report(args, issues):
+    lines = issues.lines()
+    lines.append(f"{args.source}: {len(lines)} {'error' if len(lines) == 1 else 'errors'}")
+    print("\n".join(lines), file=sys.stderr)
+    return 1
+
+
 def check(args):
     """Prints what is wrong; returns the exit status."""
     rulebook = schema.Schema(args.schema)
@@ -105,12 +112,8 @@ def check(args):
                       {name: data for name, data in files.items() if data is not None})
     root = next(iter(files.values()), None)
     memory = booking.check_memory(read_kernel(args.kernel), archive_size(files), root)
-    lines = issues.lines()
-    if lines:
-        print("\n".join(lines), file=sys.stderr)
-        print(f"{args.source}: {len(lines)} {'error' if len(lines) == 1 else 'errors'}",
-              file=sys.stderr)
-        return 1
+    if issues.found:
+        return report(args, issues)
     lines = summary(args, booking, memory)
     missing = [name for name, data in files.items() if data is None]
     if not files or missing:
@@ -141,7 +144,7 @@ def main(argv=None):
         issues = rules.Issues(args.source)
         for file, line, text in error.args[0]:
             issues.at(file, line, text)
-        print("\n".join(issues.lines()), file=sys.stderr)
+        report(args, issues)
     except schema.Wrong as error:
         print(error, file=sys.stderr)
     except machine.NoTree as error:

@@ -11,7 +11,9 @@ import subprocess
 BROKEN = 0xffffffff     # dtc's phandle for a reference that leads nowhere
 
 # Ours says what would be right.
-DTC_QUIET = ["-Wno-gpios_property", "-Wno-interrupts_property", "-Wno-unit_address_vs_reg"]
+DTC_QUIET = [f"-Wno-{name}" for name in (
+    "gpios_property", "interrupts_property", "unit_address_vs_reg", "names_is_string_list",
+    "compatible_is_string_list", "model_is_string", "status_is_string", "label_is_string")]
 
 
 class Unreadable(Exception):
@@ -95,7 +97,7 @@ class Node:
 class Tree:
     def __init__(self, root):
         self.root = root
-        self.by_phandle = {}
+        self.by_phandle = {BROKEN: None}
         self.labels = {}
         self.files = []         # that it was read from
         self.issues = []        # (file, line, text): what dtc says
@@ -103,6 +105,31 @@ class Tree:
             self.labels |= dict.fromkeys(node.labels, node)
             for number in node.numbers("phandle"):
                 self.by_phandle[number] = node
+        self._resolve()
+
+    def _resolve(self):
+        """dtc leaves all references open where it finds some errors; these are found here."""
+        for node in self.root.walk():
+            for prop in node.properties.values():
+                at = 0
+                for kind, cells in prop.items:
+                    for i in range(len(cells) if kind == "cells" else 0):
+                        if cells[i] == BROKEN:
+                            cells[i] = self._phandle((prop.refs or {}).get(at))
+                        at += 1
+
+    def _phandle(self, ref):
+        """Of the node that a reference means; one is made up where it has none."""
+        if not ref:
+            return BROKEN
+        node = self.root.at(ref[2:-1]) if ref[1] == "{" else self.labels.get(ref[1:])
+        if not node:
+            return BROKEN
+        number = next((n for n, other in self.by_phandle.items() if other == node), None)
+        if number is None:
+            number = max(n for n in self.by_phandle if n < BROKEN) + 1 if len(self.by_phandle) > 1 else 1
+            self.by_phandle[number] = node
+        return number
 
 
 # --- The preprocessed text ---------------------------------------------------------------------
@@ -277,7 +304,8 @@ def _said(stderr, path):
             continue
         if m := SAID.match(line):
             file = path if m["file"] == "<stdin>" else m["file"]
-            issues.append((file, int(m["line"]), m["text"] or "error", m["check"]))
+            text = re.sub(r"^(/[^:\s]*):([^:\s]+): ", r"\1: \2: ", m["text"]) or "error"
+            issues.append((file, int(m["line"]), text, m["check"]))
         else:
             issues.append((path, 0, line, None))
     return issues
@@ -308,7 +336,7 @@ def load(path, defines=()):
         raise Unreadable([issue[:3] for issue in issues] or [(str(path), 0, "no tree in it")])
     tree = Tree(root)
     tree.files = sorted({file for file, _ in source.lines if file and file[0] != "<"})
-    known = any(BROKEN in (prop.cells() or ()) for node in root.walk()
+    known = any(BROKEN in (prop.cells() or ()) and prop.refs for node in root.walk()
                 for prop in node.properties.values())
     tree.issues = [issue[:3] for issue in issues
                    if not (known and issue[3] == "phandle_references")]

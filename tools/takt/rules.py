@@ -42,7 +42,7 @@ def near(word, words, form="'{}'"):
 
 
 def listed(words, most=8):
-    words = list(words)
+    words = [str(word) for word in words]
     return ", ".join(words[:most]) + (", ..." if len(words) > most else "")
 
 
@@ -309,7 +309,7 @@ class Description:
         least, most = rule.get("count", [1, number])
         if least <= number <= most:
             return None
-        return f"{number} {what} where {least if least == most else f'{least} to {most}'} belong"
+        return f"{number} where {least if least == most else f'{least} to {most}'} {what} belong"
 
     # --- Routes ---
 
@@ -342,7 +342,7 @@ class Description:
             end = self._end(prop, cells, at) if prop.refs else min(len(cells), at + 1 + taken)
             if end - at - 1 != taken:
                 ref = (prop.refs or {}).get(at, f"&{server.name}")
-                self.issues.prop(node, prop.name, f"{ref} is followed by {end - at - 1} cells, but "
+                self.issues.prop(node, prop.name, f"{ref} is followed by {_cells(end - at - 1)}, but "
                                  f"'{server.name}' wants {taken} ({kind['cells']}: {kind['doc']})")
                 return None
             route = Route(node, prop, at, server, cells[at + 1:end])
@@ -364,8 +364,7 @@ class Description:
         such = f", such as &{next(iter(labels))}" if labels else ""
         server = self.tree.by_phandle.get(cells[at])
         if cells[at] == dts.BROKEN:
-            wrong = (f"no node has the label {ref or 'that it names'}"
-                     + (near(ref[1:], self.tree.labels, "&{}") if ref else ""))
+            wrong = self._dangling(ref)
         elif prop.refs is not None and not ref:
             wrong = (f"{shown(prop)} begins with a number; right is a reference to a node with "
                      f"{kind['cells']}{such}")
@@ -383,6 +382,14 @@ class Description:
         self.issues.prop(node, prop.name, wrong)
         return None
 
+    def _dangling(self, ref):
+        if not ref:
+            return "no node has the label that is referred to"
+        if ref.startswith("&{"):
+            return f"{ref}: there is no such node" + near(
+                ref[2:-1], [node.path for node in self.tree.root.walk()], "&{{{}}}")
+        return f"{ref}: no node has this label" + near(ref[1:], self.tree.labels, "&{}")
+
     def _provided(self, server, cells_name):
         """What the schema says of the cells; None where it says nothing."""
         if self.kinds[server] == "root":
@@ -396,6 +403,9 @@ class Description:
             return
         for rule, value in zip(rules, route.cells):
             most = rule.get("max")
+            prop = route.server.get(rule.get("below"))
+            if prop and not prop.strings():
+                continue        # reported there
             if "below" in rule:
                 most = max(1, len(route.server.strings(rule["below"]))) - 1
             if value < rule.get("min", 0) or most is not None and value > most:
@@ -443,6 +453,10 @@ class Description:
             if len(name) > longest:
                 self.issues.prop(c.node, name.partition(".")[0], f"the capability's name '{name}' is "
                                  f"longer than {longest} characters")
+
+
+def _cells(number):
+    return f"{number} cell{'' if number == 1 else 's'}"
 
 
 def _unit(rule):
