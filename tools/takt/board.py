@@ -15,7 +15,8 @@ MAX_CPUS = 8
 FRAME_ENTRY = 32                # bytes of the kernel's frame table for a page
 ROOT_FACTORY = 4 << 20          # kernel/core/root.c
 ROOT_STACK = 0x10000            # abi/takt/bootinfo.h
-ROOT_HEAP = 0x40000             # servers/root/resources.c
+ROOT_HEAP = 0x40000             # servers/root: its heap,
+ROOT_WORKER = 0x8000            # and the stack of its second thread
 GIC = ("arm,cortex-a15-gic", "arm,gic-400", "arm,gic-v3")
 FIRST_SPI, FIRST_PPI = 32, 16
 INTERRUPT_CELLS = 3
@@ -226,30 +227,41 @@ class Memory:
             if not region:
                 raise NoRoom
             region[0] += size
-        self.regions = [[low, high] for low, high in self.free if low < high]
+        self.regions = [(low, high) for low, high in self.free if low < high]
+        self.taken = []
         self.at_start = self.left()
         self.take(ROOT_HEAP)
+        self.take(ROOT_WORKER)
 
     def left(self):
-        return sum(high - low for low, high in self.regions)
+        return (sum(high - low for low, high in self.regions)
+                - sum(end - base for base, end in self.taken))
+
+    def _gaps(self):
+        """What is free, piece by piece, in the order of the regions."""
+        for low, high in self.regions:
+            for base, end in sorted(self.taken):
+                if low <= base < high:
+                    if low < base:
+                        yield low, base
+                    low = end
+            if low < high:
+                yield low, high
 
     def largest(self, size):
         """The most that a single piece can have, by the rule for pieces of this size."""
         if size < BLOCK:
-            return max((high - low for low, high in self.regions), default=0)
-        return max((high - up(low, BLOCK) for low, high in self.regions), default=0)
+            return max((high - low for low, high in self._gaps()), default=0)
+        return max((high - up(low, BLOCK) for low, high in self._gaps()), default=0)
 
     def take(self, size):
+        """Small pieces come from the low end of a region, large ones, aligned, from the high end."""
         size = up(size)
         for region in self.regions:
-            low, high = region
-            if high - low < size:
-                continue
-            if size < BLOCK:
-                region[0] += size
-                return
-            base = (high - size) // BLOCK * BLOCK
-            if base >= low:
-                region[1] = base
-                return
+            gaps = [gap for gap in self._gaps() if region[0] <= gap[0] < region[1]]
+            for low, high in gaps if size < BLOCK else reversed(gaps):
+                base = low if size < BLOCK else (high - size) // BLOCK * BLOCK
+                if high - low >= size and base >= low:
+                    self.taken.append((base, base + size))
+                    return
         raise NoRoom

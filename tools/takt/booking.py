@@ -2,9 +2,11 @@
 """The rules that need more than a node: what a board has, shared out among all compartments. Time,
 devices, memory, and the order in which servers start."""
 
+import copy
+
 from takt import board as boards
 from takt.board import up
-from takt.rules import listed, near
+from takt.rules import Compartment, listed, near
 
 MAX_EVENTS = 7          # scheduling contexts of a vCPU beside its own
 FIRST_SHARED = 32       # interrupts below are one for each vCPU
@@ -13,6 +15,10 @@ GICV_CAPS = 1
 GUEST_TREE = 0x10000    # vmm/core/boot_image.c: TREE_MAX_SIZE
 ENVIRONMENT_HEAD = 24   # sizeof(struct takt_env)
 CAPABILITY = 32         # of an entry in it
+
+
+def disabled(c):
+    return c.node.strings("status") == ["disabled"]
 
 
 def per_mille(budget, period):
@@ -35,6 +41,7 @@ class Booking:
             self._place(c)
         for c in self.compartments:
             self._check_time(c)
+        self._book_root()
         self._check_over_booked()
         self._check_devices()
         for c in self.compartments:
@@ -119,9 +126,11 @@ class Booking:
         priorities = {priority, c.values.get("vcpu-priority", priority), *(e[1] for e in events)}
         self._check_priorities(c, priorities)
         first = per_mille(budget, period)
-        own = first + vcpus * per_mille(vcpu_budget, vcpu_period) + sum(
-            per_mille(e[2], e[3]) * (max(vcpus, 1) if e[0] < FIRST_SHARED else 1) for e in events)
-        # The threads are on one CPU, or it is not known here which of them are.
+        # The CPUs of `cpus` take turns with the vCPUs; a shared interrupt can be any vCPU's.
+        turns = len(c.node.numbers("cpus")) or 1
+        most = -(-vcpus // turns)
+        own = first + most * per_mille(vcpu_budget, vcpu_period) + sum(
+            per_mille(e[2], e[3]) * (max(most, 1) if e[0] < FIRST_SHARED else 1) for e in events)
         least = own if len(c.cpus) == 1 else first
         share = c.values.get("share", min(own, 1000))
         if "share" in c.values and share < least:
@@ -147,18 +156,29 @@ class Booking:
             self._wrong(c, "priorities", f"<{cells[0]} {cells[1]}> does not hold the program's own "
                         f"priorities {listed(sorted(used))}")
 
+    def _book_root(self):
+        """Root's own thread that builds compartments, where its node gives it a budget."""
+        for node, kind in self.description.kinds.items():
+            budget, period = node.numbers("budget-us"), node.numbers("period-us")
+            if kind == "root" and len(budget) == 1 and len(period) < 2:
+                default = self.schema.default("period-us")
+                share = per_mille(budget[0], (period or [default])[0] or 1)
+                self.cpu[0].append((Compartment(node, kind, None, None), share))
+
     def _check_over_booked(self):
+        """A compartment that is not started at boot must have room beside those that are."""
         for cpu, booked in self.cpu.items():
             total, said = 0, []
-            for c, share in booked:
-                total += share
-                if share:
-                    said.append(f"{c.node.path} {share}")
-                if total > 1000 and total - share <= 1000:
+            for c, share in sorted(booked, key=lambda entry: disabled(entry[0])):
+                text = " + ".join([*said, f"{c.node.path} {share}"])
+                if total <= 1000 < total + share:
                     name = "share" if c.has("share") else "budget-us"
-                    self._wrong(c, name, f"CPU {cpu} is over-booked: {' + '.join(said)} are {total} of "
-                                "1000 ‰; a budget equal to its period is a round-robin slice and "
-                                "books nothing")
+                    self._wrong(c, name, f"CPU {cpu} is over-booked: {text} are {total + share} of 1000 "
+                                "‰; a budget equal to its period is a round-robin slice and books "
+                                "nothing")
+                if share and not disabled(c):
+                    total += share
+                    said.append(f"{c.node.path} {share}")
 
     # --- Devices ---
 
@@ -249,10 +269,6 @@ class Booking:
                 self._wrong(c, route.prop.name, f"{route.text()}: '{server.node.name}' is passive with "
                             f"one thread, on CPU {server.cpu}, and cannot be called from CPU {far[0]}; "
                             "right is `threads-per-cpu` there, or no `passive`")
-            if server.node.strings("status") == ["disabled"] and (
-                    c.node.strings("status") != ["disabled"]):
-                self._wrong(c, route.prop.name, f"{route.text()}: '{server.node.name}' is disabled, so "
-                            f"this one cannot start either; right is `status = \"disabled\"` here, too")
 
     def _check_console(self):
         for route in self.description.chosen:
@@ -275,12 +291,14 @@ class Booking:
                              f"which has {self.schema.limits['environment']}")
 
     def _order(self):
-        """The order in which root starts the compartments; those in circles are left out."""
-        order, left = [], list(self.compartments)
+        """The order in which root starts the compartments: those in circles are left out, and those
+        that it does not start at all, which nobody waits for."""
+        order, left = [], [c for c in self.compartments if not disabled(c)]
+        away = [c for c in self.compartments if disabled(c)]
         while left:
             ready = []
             for c in left:
-                if all(server in order or server in ready for _, server in self._servers(c)):
+                if all(s in order or s in ready or s in away for _, s in self._servers(c)):
                     ready.append(c)
             if not ready:
                 break
@@ -318,7 +336,10 @@ class Booking:
             return memory
         for c in self.order:
             if not self._take_all(memory, c):
-                break
+                return memory
+        for c in self.compartments:
+            if disabled(c):
+                self._take_all(copy.deepcopy(memory), c)
         return memory
 
     def _image(self, c):

@@ -7,7 +7,7 @@ import pathlib
 import sys
 
 from takt import board, cpio, dts, machine, rules, schema
-from takt.booking import Booking
+from takt.booking import Booking, disabled
 
 PAGE = 4096
 
@@ -85,7 +85,8 @@ def summary(args, booking, memory):
     lines = [f"{args.source}: good on {booking.board.name} with {booking.board.cpus} CPUs and "
              f"{memory.total >> 20} MiB"]
     for cpu, booked in booking.cpu.items():
-        parts = ", ".join(f"{c.node.name} {share}" for c, share in booked if share)
+        booked = [(c, share) for c, share in booked if share and not disabled(c)]
+        parts = ", ".join(f"{c.node.name} {share}" for c, share in booked)
         lines.append(f"  CPU {cpu}: {sum(s for _, s in booked)} of 1000 ‰ booked"
                      + (f" ({parts})" if parts else ""))
     used = memory.at_start - memory.left()
@@ -115,6 +116,8 @@ def check(args):
     if issues.found:
         return report(args, issues)
     lines = summary(args, booking, memory)
+    for program, names in description.unjudged.items():
+        lines.append(f"  '{program}' has no schema, so not checked: {rules.listed(names)}")
     missing = [name for name, data in files.items() if data is None]
     if not files or missing:
         what = rules.listed(missing) if missing else "the boot archive"

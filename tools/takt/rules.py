@@ -98,6 +98,7 @@ class Description:
         self.compartments = []
         self.kinds = {}                 # node: kind
         self.chosen = []
+        self.unjudged = {}              # program without a schema: properties
         self._by_node = {}
         for file, line, text in tree.issues:
             issues.at(file, line, text)
@@ -199,15 +200,24 @@ class Description:
                   if k != kind and prop.name in self.schema.properties
                   and k in self.schema.properties[prop.name]["nodes"]]
         if c and c.program is not None and not c.own:
-            text = (f"is no property of every program, and '{c.program}' has no schema of its own: a "
-                    "schema.toml beside its source would say what it takes")
-            text += near(prop.name, rules)
-        elif others:
+            self._unjudged(c, prop, rules)
+            return
+        if others:
             text = f"does not belong here but in a node of kind {listed(others)}"
         else:
             what = f"'{c.program}'" if c and c.program else f"a node of kind {kind}"
             text = f"{what} has no such property{near(prop.name, rules)}"
         self.issues.prop(node, prop.name, text)
+
+    def _unjudged(self, c, prop, rules):
+        """What a program takes that has no schema is not known; but a name that is nearly one of those
+        for all programs is a slip."""
+        taken = any(prop.name in program.properties for program in self.schema.programs)
+        close = difflib.get_close_matches(prop.name, rules, n=1, cutoff=0.85)
+        if close and not taken and not self.schema.route_kind(prop.name):
+            self.issues.prop(c.node, prop.name, f"is no property of every program{near(prop.name, rules)}"
+                             f" ('{c.program}' has no schema.toml to say that it is its own)")
+        self.unjudged.setdefault(c.program, {})[prop.name] = True
 
     def _check_value(self, node, prop, rule, c):
         """What is wrong, or None."""
@@ -289,10 +299,10 @@ class Description:
         wrong = self._count(len(cells), rule, "numbers")
         if wrong:
             return wrong
-        least, most = rule.get("min", 0), rule.get("max")
-        for cell in cells:
+        for i, cell in enumerate(cells):
+            least, most = _bound(rule, "min", i, 0), _bound(rule, "max", i, None)
             if cell < least or most is not None and cell > most:
-                return f"{cell} is not in {least}..{most}"
+                return f"{cell} is not in {least}..{'' if most is None else most}"
         return None
 
     def _check_paths(self, node, prop, rule, c):
@@ -317,11 +327,13 @@ class Description:
         found = []
         for prop in node.properties.values():
             kind = self.schema.route_kind(prop.name)
-            if not kind or rules.get(prop.name, {}).get("type") != "route":
+            c = self._by_node.get(node)
+            free = {"type": "route"} if c and not c.own else {}
+            if not kind or rules.get(prop.name, free).get("type") != "route":
                 continue
             routes = self._parse_routes(node, prop, kind)
             if routes is not None:
-                wrong = self._count(len(routes), rules[prop.name], "routes")
+                wrong = self._count(len(routes), rules.get(prop.name, free), "routes")
                 if wrong:
                     self.issues.prop(node, prop.name, wrong)
                 found += routes
@@ -408,6 +420,8 @@ class Description:
                 continue        # reported there
             if "below" in rule:
                 most = max(1, len(route.server.strings(rule["below"]))) - 1
+            if value in rule.get("also", ()):
+                continue
             if value < rule.get("min", 0) or most is not None and value > most:
                 why = (f" (it has {most + 1} {rule['below']})" if "below" in rule else "")
                 self.issues.prop(node, route.prop.name, f"{route.text()}: {rule['name']} {value} is "
@@ -457,6 +471,12 @@ class Description:
 
 def _cells(number):
     return f"{number} cell{'' if number == 1 else 's'}"
+
+
+def _bound(rule, key, i, otherwise):
+    """`min` or `max` of a list's cell: one for all of them, or a list."""
+    bound = rule.get(key, otherwise)
+    return bound[i] if isinstance(bound, list) else bound
 
 
 def _unit(rule):

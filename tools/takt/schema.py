@@ -22,7 +22,7 @@ TYPES = {
 PROPERTY_KEYS = {"nodes", "type", "doc", "min", "max", "unit", "values", "count", "default",
                  "required", "needs", "one-of", "no-more-than", "programs", "unique", "longest"}
 PROGRAM_KEYS = {"programs", "doc", "devices", "compatible", "properties", "provides", "subnodes"}
-CELL_KEYS = {"name", "min", "max", "below", "exclusive"}
+CELL_KEYS = {"name", "min", "max", "below", "also", "exclusive"}
 
 
 class Wrong(Exception):
@@ -179,7 +179,9 @@ def _provided(program):
         for cell in cells:
             end = (f"less than there are `{cell['below']}`" if "below" in cell
                    else f"{cell.get('min', 0)} to {cell['max']}")
-            words.append(f"{cell['name']}, {end}{', each for one client' if cell.get('exclusive') else ''}")
+            end += "".join(f" or {value:#x}" for value in cell.get("also", ()))
+            end += ", each for one client" if cell.get("exclusive") else ""
+            words.append(f"{cell['name']}, {end}")
         lines.append(f"Routes to it say: {'; '.join(words)} (`{name} = <{len(cells)}>`).")
     return lines
 
