@@ -15,10 +15,12 @@ PAGE = 4096
 def parse_args(argv):
     parser = argparse.ArgumentParser(prog="check", description=__doc__, fromfile_prefix_chars="@")
     parser.add_argument("source", nargs="?", help="the description, a .dts file")
+    parser.add_argument("--description", dest="described", help="the same, as an option")
     parser.add_argument("-D", dest="defines", action="append", default=[], metavar="NAME=VALUE",
                         help="for the preprocessor")
-    parser.add_argument("--file", dest="files", action="append", default=[], metavar="NAME=PATH",
-                        help="a file of the boot archive; its first is root")
+    parser.add_argument("--file", dest="files", action="append", default=[], metavar="NAME[=PATH]",
+                        help="a file of the boot archive; its first is root. Without a path: one that is made "
+                        "later, of a few pages")
     parser.add_argument("--kernel", help="the kernel's image")
     parser.add_argument("--board", help="the board's compiled device tree (default: QEMU's virt, by "
                         "the options below)")
@@ -30,6 +32,7 @@ def parse_args(argv):
                         help="instead: write the generated parts of this page anew")
     machine.add_options(parser)
     args = parser.parse_args(argv)
+    args.source = args.source or args.described
     args.source = args.source and os.path.relpath(args.source)
     if bool(args.source) == bool(args.docs):
         parser.error("give a description")
@@ -41,6 +44,9 @@ def read_files(names):
     found = {}
     for entry in names:
         name, _, path = entry.partition("=")
+        if not path:
+            found[name] = bytes(2 * PAGE)
+            continue
         try:
             found[name] = pathlib.Path(path).read_bytes()
         except FileNotFoundError:

@@ -311,6 +311,13 @@ def _said(stderr, path):
     return issues
 
 
+def _quote(source, file, line, text, check):
+    """dtc's bare "syntax error", with what it could not read."""
+    if text == "syntax error":
+        text += f" in or before `{source.lines.get((file, line), '').strip()}`"
+    return file, line, text, check
+
+
 def _run(line, path, text=None):
     try:
         done = subprocess.run(line, input=text, capture_output=True)
@@ -330,7 +337,7 @@ def load(path, defines=()):
     source = Source(text.decode(errors="surrogateescape"))
     status, output, stderr = _run(["dtc", "-f", "-I", "dts", "-O", "dts", "-T", "-T", *DTC_QUIET, "-"],
                                   str(path), text)
-    issues = _said(stderr, str(path))
+    issues = [_quote(source, *issue) for issue in _said(stderr, str(path))]
     root = parse(output.decode(errors="surrogateescape"), source) if output else None
     if not root:
         raise Unreadable([issue[:3] for issue in issues] or [(str(path), 0, "no tree in it")])
