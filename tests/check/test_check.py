@@ -7,6 +7,7 @@ are for the checker. In the end, descriptions that are damaged at random: there 
 
 import contextlib
 import io
+import os
 import pathlib
 import random
 import re
@@ -109,6 +110,10 @@ def unreadable(steps, files):
     check(status == 1 and "and root alone do not fit into virt.dtb's 512 MiB" in said, said)
     status, said = run(HERE / "nowhere.dts", "--board", files / "virt.dtb")
     check(status == 1 and "nowhere.dts" in said, f"no such source: {said}")
+    deep = files / "deep.dts"
+    deep.write_text("/dts-v1/;\n/ {\n" + "n {\n" * 2000 + "};\n" * 2001)
+    status, said = run(deep, "--board", files / "virt.dtb")
+    check(status == 1 and re.search(r"deep.dts:\d+: nodes within nodes", said), f"too deep: {said}")
     status, said = run(HERE / "good.dts", "--smp", "99")
     check(status == 1 and "no board from QEMU" in said, f"no such board of QEMU's: {said}")
     steps.done("sources and boards that cannot be read are errors")
@@ -125,7 +130,19 @@ def program(steps, files):
     check("CPU 0: 450 of 1000 ‰ booked (console 200, gpio 50, blinker 200)" in booked, booked)
     check("CPU 1: 430 of 1000 ‰ booked (rtos 180, linux 250)" in booked, booked)
     check("good.dts" in read and "base.dtsi" in read and "servers/gpio/schema.toml" in read, read)
-    steps.done("tools/check says what is booked, and what it has read")
+    strange = files / "strange.dts"
+    strange.write_bytes((HERE / "good.dts").read_bytes().replace(b'"base', str(HERE).encode() + b"/base")
+                        .replace(str(HERE).encode(), b'"' + str(HERE).encode())
+                        .replace(b'"one=heartbeat"', b'"\xff\\n\xe2"').replace(b'"idle"', b'"\xff\xfe"'))
+    for environment in ({"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}):
+        done = subprocess.run([TOP / "tools/check", strange], capture_output=True, text=True,
+                              env=os.environ | environment)
+        check(done.returncode == 1 and "is none of eoi, idle" in done.stderr
+              and "Traceback" not in done.stderr, done.stderr)
+    done = subprocess.run([*line[:2], "--output", files / "no/where"], capture_output=True, text=True)
+    check(done.returncode == 1 and done.stderr.startswith("check: ") and "no/where" in done.stderr,
+          done.stderr)
+    steps.done("tools/check says what is booked, and what it has read, whatever that is")
 
 
 def schemas(steps, files):

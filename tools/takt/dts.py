@@ -8,6 +8,7 @@ that no longer tells, which cells were written as references, comes from the pre
 import re
 import subprocess
 
+DEEPEST = 64            # as far as nodes go down
 BROKEN = 0xffffffff     # dtc's phandle for a reference that leads nowhere
 
 # Ours says what would be right.
@@ -265,7 +266,7 @@ def _add_text(prop, source, place):
 
 def parse(output, source=None):
     """The tree of what dtc printed."""
-    node = root = None
+    node, root, depth = None, None, 0
     for line in output.split("\n"):
         code, place = _split_place(line)
         file, number = (place[1], int(place[2])) if place else ("", 0)
@@ -274,9 +275,11 @@ def parse(output, source=None):
             child.labels = re.findall(r"\w+(?=:)", m[1])
             if node:
                 node.children.append(child)
-            node, root = child, root or child
+            node, root, depth = child, root or child, depth + 1
+            if depth > DEEPEST:
+                raise Unreadable([(file, number, f"nodes within nodes, more than {DEEPEST} deep")])
         elif code.strip() == "};":
-            node = node and node.parent
+            node, depth = node and node.parent, depth - 1
         elif node and (m := PROPERTY.match(code)):
             prop = node.properties[m[1]] = Property(m[1], file, number)
             read_value(prop, m[2] or "")

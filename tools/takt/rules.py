@@ -178,7 +178,10 @@ class Description:
             if (wanted is True or wanted and kind in wanted) and not node.get(name):
                 self.issues.node(node, f"{name}: is missing; right is {TYPES[rule['type']]}: "
                                  f"{rule['doc']}")
-        if c and node.children and not (c.own and c.own.subnodes):
+        if c and _depth(node) > self.schema.limits["depth"]:
+            self.issues.node(node, f"has nodes below its own {_depth(node)} deep; root takes "
+                             f"{self.schema.limits['depth']}")
+        if c and node.children and c.own and not c.own.subnodes:
             self.issues.node(node.children[0], f"'{c.program}' takes no nodes below its own"
                              " (`subnodes` in its schema)")
 
@@ -467,6 +470,11 @@ class Description:
             if len(name) > longest:
                 self.issues.prop(c.node, name.partition(".")[0], f"the capability's name '{name}' is "
                                  f"longer than {longest} characters")
+
+
+def _depth(node):
+    """Of the nodes below: 1 where there are none."""
+    return 1 + max(map(_depth, node.children), default=0)
 
 
 def _cells(number):
