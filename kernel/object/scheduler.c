@@ -86,8 +86,11 @@ static int enlist(struct scheduler *s, struct sc *sc)
 	int err = TAKT_E_STATE;
 
 	spin_lock(&s->lock);
-	if (!s->object.dying) {
+	if (s->sc_count == SCHEDULER_SCS) {
+		err = TAKT_E_QUOTA;
+	} else if (!s->object.dying) {
 		list_add_tail(&s->scs, &sc->sched_link);
+		s->sc_count++;
 		sc->scheduler = s;
 		err = 0;
 	}
@@ -103,6 +106,8 @@ void scheduler_forget(struct sc *sc)
 		return;
 	spin_lock(&s->lock);
 	list_del(&sc->sched_link);
+	s->sc_count--;
+	s->consumed += sc->consumed;
 	s->share_left[sc->cpu] = (u16)(s->share_left[sc->cpu] + sc->share);
 	spin_unlock(&s->lock);
 	sc->share = 0;
@@ -270,6 +275,31 @@ int scheduler_op_info(struct object *self, u64 rights, struct invocation *in)
 	in->w[3] = s->lowest;
 	in->w[4] = s->highest;
 	in->w[5] = s->share_left[cpu];
+	return 0;
+}
+
+/* Of the SCs on other CPUs, what they had consumed when their turn last ended: nobody is asked. */
+int scheduler_op_account(struct object *self, u64 rights, struct invocation *in)
+{
+	struct scheduler *s = self_scheduler(self);
+	u64 cpu = in->w[0], sum;
+
+	(void)rights;
+	if (!cpu_ok(s, cpu))
+		return TAKT_E_CPU;
+	if (this_cpu()->sc && this_cpu()->sc->scheduler == s)
+		sc_account(this_cpu()->sc);
+	spin_lock(&s->lock);
+	sum = s->consumed;
+	list_for_each (l, &s->scs) {
+		struct sc *sc = container_of(l, struct sc, sched_link);
+
+		sum += __atomic_load_n(&sc->consumed, __ATOMIC_RELAXED);
+	}
+	in->w[0] = sum;
+	in->w[1] = s->share_left[cpu];
+	in->w[2] = s->sc_count;
+	spin_unlock(&s->lock);
 	return 0;
 }
 

@@ -20,7 +20,11 @@ struct scheduler {
 	struct list children; /* of sibling */
 	struct list sibling;
 	struct list scs; /* struct sc.sched_link */
+	u32 sc_count; /* of them */
+	u64 consumed; /* ticks, by those that are gone */
 };
+/* Bounds the walk over them. */
+#define SCHEDULER_SCS 256
 _Static_assert(sizeof(struct scheduler) <= 256, "size class");
 
 /* One step of its end: an SC that it made is released. Its children are gone. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <takt/bootinfo.h>
+#include <takt/proto/root.h>
 #include <takt/server.h>
 #include <unistd.h>
 
@@ -55,18 +56,15 @@ static takt_slot numbered_thread(unsigned index)
 /* Separate from rt_start: here thread-local data can be used. */
 static __attribute__((noinline, noreturn)) void run(unsigned index)
 {
-	int code = 0;
-
 	if (index) {
 		rt_tcb()->self = numbered_thread(index);
 		server_thread(index);
-	} else {
-		rt_heap_init();
-		for (void (*const *f)(void) = __init_array_start; f < __init_array_end; f++)
-			(*f)();
-		code = main();
+		rt_thread_exit();
 	}
-	rt_exit(code);
+	rt_heap_init();
+	for (void (*const *f)(void) = __init_array_start; f < __init_array_end; f++)
+		(*f)();
+	rt_exit(main());
 }
 
 void rt_start(uint64_t arg, void *tls)
@@ -83,10 +81,8 @@ void rt_start(uint64_t arg, void *tls)
 	run(index);
 }
 
-void rt_exit(int code)
+void rt_thread_exit(void)
 {
-	printf("%s: thread %u ends, code %d\n", env_string("takt,name", "root"), rt_thread_number(),
-	       code);
 	rt_stdio_flush();
 	for (;;) {
 		if (takt_thread_stop(rt_tcb()->self)) {
@@ -96,6 +92,18 @@ void rt_exit(int code)
 			(void)!takt_wait(&m, TAKT_NEVER);
 		}
 	}
+}
+
+/* Where there is no root to tell, in root itself for one, only the thread ends. */
+void rt_exit(int code)
+{
+	takt_slot root = env_cap("root");
+
+	printf("%s: ends, code %d\n", env_string("takt,name", "root"), code);
+	rt_stdio_flush();
+	if (root)
+		(void)!root_exit(root, code);
+	rt_thread_exit();
 }
 
 void _exit(int code)

@@ -14,7 +14,7 @@ void __stack_chk_fail(void)
 	rt_exit(-1);
 }
 
-/* A signal that a program sends itself, by abort() in the first place, ends its thread. */
+/* A signal that a program sends itself, by abort() in the first place, ends it. */
 int getpid(void)
 {
 	return 1;

@@ -123,5 +123,5 @@ void rt_thread_begin(const struct rt_boot *boot, void *tls)
 {
 	rt_tls_init(tls, TAKT_VA_UTCB((uint64_t)boot->number), boot->number, boot->self);
 	run(boot);
-	rt_exit(0);
+	rt_thread_exit();
 }

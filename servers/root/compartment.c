@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A compartment: kernel memory of its own, out of which come its task, its threads, their
- * scheduling contexts and the gates that it may call. One that fails or faults keeps what it has,
- * so that nobody else can get hold of it; it only runs no more.
+ * A compartment: kernel memory of its own, out of which comes everything that is made for it: its
+ * task, its threads, their scheduling contexts, the gates that it may call, and the records of its
+ * memory and devices. So the end of that kernel memory is the end of all of it.
  */
 #include <stdio.h>
 #include <string.h>
 #include <takt/layout.h>
 
 #include "root.h"
-
-#define READY_NS 2000000000ull /* within this a server should be ready */
-#define SETTLE_NS 1000000ull   /* from a server's being ready to its waiting for calls */
-
-struct compartment compartments[MAX_COMPARTMENTS];
-unsigned compartment_count;
 
 void numbered_name(char out[NAME_SIZE], const char *name, unsigned n)
 {
@@ -43,43 +37,69 @@ int compartment_give(struct compartment *c, const char *name, takt_slot slot, ui
 	return 0;
 }
 
-/* Its factory, its task, its range of the scheduler. */
+/* Its factory, its task. */
 static int make_base(struct compartment *c)
 {
 	const struct desc *d = &c->desc;
-	takt_slot kernel_memory;
-	int err = ram_alloc(d->kernel_memory, TAKT_R_ALL, &kernel_memory);
+	int err = ram_alloc(index_of(c), TAKT_ROOT_FACTORY, d->kernel_memory, TAKT_R_ALL,
+			    &c->kernel_memory);
 
-	c->factory = slot_alloc();
-	c->task = slot_alloc();
-	c->scheduler = slot_alloc();
-	if (!err && !c->scheduler)
+	c->factory = slot_alloc(index_of(c));
+	c->task = slot_alloc(index_of(c));
+	if (!err && !c->task)
 		err = TAKT_E_QUOTA;
 	if (!err)
-		err = takt_memory_to_factory(kernel_memory, c->factory);
-	if (err) {
-		c->factory = 0;
+		err = takt_memory_to_factory(c->kernel_memory, c->factory);
+	if (err)
 		return checked(d->name, "kernel-memory", err);
-	}
 	err = takt_create_task(c->factory, TAKT_TASK_NATIVE, d->name, c->task);
 	if (!err)
 		err = takt_task_cap_grow(c->task, TAKT_SELF_SLOTS);
-	if (err)
-		return checked(d->name, "making its task", err);
-	return checked(d->name, "share of the scheduler",
-		       takt_scheduler_narrow(TAKT_ROOT_SCHEDULER, c->factory, d->cpus, d->lowest,
-					     d->highest, d->share, c->scheduler));
+	return checked(d->name, "making its task", err);
+}
+
+static unsigned thread_count(const struct compartment *c)
+{
+	return c->desc.threads_per_cpu ? bootinfo()->cpus : 1;
+}
+
+/*
+ * Its range of the scheduler; and where it has threads on other CPUs than those with time of their
+ * own, which its own range need not include, a second one that root keeps. Nothing of a compartment
+ * gets time by any other way.
+ */
+static int make_schedulers(struct compartment *c)
+{
+	const struct desc *d = &c->desc;
+	int err = TAKT_E_QUOTA;
+
+	c->scheduler = slot_alloc(index_of(c));
+	if (c->scheduler)
+		err = takt_scheduler_narrow(TAKT_ROOT_SCHEDULER, c->factory, d->cpus, d->lowest,
+					    d->highest, d->share, c->scheduler);
+	if (!err && !d->passive && thread_count(c) > 1) {
+		uint64_t others = ((1ull << thread_count(c)) - 1) & ~(1ull << d->cpu);
+
+		c->other_scheduler = slot_alloc(index_of(c));
+		err = !c->other_scheduler ?
+			      TAKT_E_QUOTA :
+			      takt_scheduler_narrow(TAKT_ROOT_SCHEDULER, c->factory, others,
+						    d->priority, d->priority,
+						    d->thread_share, c->other_scheduler);
+	}
+	return checked(d->name, "share of the scheduler", err);
 }
 
 /* Gates to root: one for commands, one for faults. */
 static int make_gates(struct compartment *c)
 {
-	uint64_t index = (uint64_t)(c - compartments);
+	uint64_t index = index_of(c);
 	int err;
 
-	c->root_gate = slot_alloc();
-	c->fault_gate = slot_alloc();
-	err = c->fault_gate ? takt_create_gate(c->factory, index, c->root_gate) : TAKT_E_QUOTA;
+	c->root_gate = slot_alloc(index_of(c));
+	c->fault_gate = slot_alloc(index_of(c));
+	c->notify = slot_alloc(index_of(c));
+	err = c->notify ? takt_create_gate(c->factory, index, c->root_gate) : TAKT_E_QUOTA;
 	if (!err)
 		err = takt_create_gate(c->factory, index | BADGE_FAULT, c->fault_gate);
 	if (!err)
@@ -105,7 +125,7 @@ static int make_thread(struct compartment *c, unsigned n)
 	const struct desc *d = &c->desc;
 	enum takt_thread_kind kind = n ? TAKT_THREAD_PLAIN : d->kind;
 	uint64_t state = kind == TAKT_THREAD_PLAIN ? 0 : TAKT_VA_STATE((uint64_t)n);
-	takt_slot thread = slot_alloc();
+	takt_slot thread = slot_alloc(index_of(c));
 	int err;
 
 	if (!thread)
@@ -127,13 +147,12 @@ static int make_thread(struct compartment *c, unsigned n)
 static int make_sc(struct compartment *c, unsigned n)
 {
 	const struct desc *d = &c->desc;
-	takt_slot sc = slot_alloc();
+	takt_slot sc = slot_alloc(index_of(c));
 	int err;
 
 	if (n && d->passive)
 		return 0;
-	/* The compartment's own scheduler may be confined to the first thread's CPU. */
-	err = takt_scheduler_create_sc(n ? TAKT_ROOT_SCHEDULER : c->scheduler, c->factory,
+	err = takt_scheduler_create_sc(n ? c->other_scheduler : c->scheduler, c->factory,
 				       d->priority, takt_ns_to_ticks(d->budget_us * 1000),
 				       takt_ns_to_ticks(d->period_us * 1000), thread_cpu(c, n), sc);
 	if (!err)
@@ -147,7 +166,7 @@ static int make_threads(struct compartment *c)
 {
 	int err = 0;
 
-	c->threads = c->desc.threads_per_cpu ? bootinfo()->cpus : 1;
+	c->threads = thread_count(c);
 	for (unsigned n = 0; !err && n < c->threads; n++) {
 		char name[NAME_SIZE];
 
@@ -166,8 +185,8 @@ static int make_memory(struct compartment *c)
 	if (!c->desc.memory)
 		return 0;
 	return checked(c->desc.name, "memory",
-		       ram_alloc(c->desc.memory, TAKT_R_ALL & ~(uint64_t)TAKT_R_MEM_EXEC,
-				 &c->memory));
+		       ram_alloc(index_of(c), c->factory, c->desc.memory,
+				 TAKT_R_ALL & ~(uint64_t)TAKT_R_MEM_EXEC, &c->memory));
 }
 
 /* The slots that every program has. */
@@ -205,87 +224,84 @@ static int start_thread(struct compartment *c, unsigned n)
 					 TAKT_VA_ENV | n));
 }
 
-/* Before anything is made: all that the compartment is a client of must run. */
-static int check_servers(struct compartment *c)
+bool is_server(const struct compartment *c)
 {
-	for (unsigned i = 0; i < c->routes; i++)
-		if (c->route[i].server->state != RUNNING)
-			return complain(c->desc.name, c->route[i].name, "'%s' does not run",
-					c->route[i].server->desc.name);
-	return 0;
+	return c->desc.passive || c->desc.threads_per_cpu || c->is_target;
 }
 
-static int build(struct compartment *c)
+/* It ends already: a reason to give up, and nothing to complain about. */
+static bool called_off(const struct compartment *c)
+{
+	uint8_t command = c->command;
+
+	return c->halted || (command && command != CONTROL_START);
+}
+
+int compartment_build(struct compartment *c)
 {
 	static int (*const step[])(struct compartment *c) = {
-		check_servers, make_base,    make_gates,   make_threads, make_memory,
-		routes_give,   devices_give, machine_give, give_self,	 image_load,
+		make_base,   make_schedulers, make_gates, make_threads, make_memory,
+		routes_give, devices_give,    machine_give, give_self,	image_load,
 	};
 	int err = 0;
 
 	for (unsigned i = 0; !err && i < sizeof(step) / sizeof(step[0]); i++)
-		err = step[i](c);
-	return err;
+		err = called_off(c) ? TAKT_E_CANCELED : step[i](c);
+	if (err)
+		return err;
+	/* From here on the watcher halts it; one that found it not alive has halted it before. */
+	c->live = true;
+	return called_off(c) ? TAKT_E_CANCELED : start_thread(c, 0);
 }
 
 /*
- * Waits until a server is ready, then starts its other threads and makes it passive. Before that
- * root's answer must have reached the server, so that it waits for calls and root no longer runs on
- * the scheduling context that is to be taken away.
+ * Root's answer to the server has gone, so the watcher does not run on the scheduling context that
+ * is taken from it here.
  */
-static int await_ready(struct compartment *c)
+int compartment_open(struct compartment *c)
 {
 	int err = 0;
 
-	watch(takt_now() + takt_ns_to_ticks(READY_NS), &c->ready);
-	watch(takt_now() + takt_ns_to_ticks(SETTLE_NS), NULL);
-	if (c->state != STARTING)
-		return complain(c->desc.name, NULL, "stopped before it was ready");
-	if (!c->ready)
-		return complain(c->desc.name, NULL, "is not ready within %llu ms",
-				READY_NS / 1000000);
 	for (unsigned n = 1; !err && n < c->threads; n++)
 		err = start_thread(c, n);
 	if (!err && c->desc.passive)
 		err = checked(c->desc.name, "making it passive",
 			      takt_thread_detach(c->thread[0], c->sc[0]));
-	return err;
+	return err ? err : routes_bind(c);
 }
 
-static bool is_server(const struct compartment *c)
+/*
+ * Whatever it has made of its schedulers, without them none of its threads gets time of its own; and
+ * the threads that others call end those calls. What remains is for the worker.
+ *
+ * Errors are for nobody: it may have been halted in the middle of its start, and what it got not
+ * even made cannot be taken away.
+ */
+void compartment_halt(struct compartment *c)
 {
-	return c->desc.passive || c->desc.threads_per_cpu || c->is_target;
+	if (c->scheduler)
+		(void)!takt_factory_destroy(TAKT_ROOT_FACTORY, c->scheduler);
+	if (c->other_scheduler)
+		(void)!takt_factory_destroy(TAKT_ROOT_FACTORY, c->other_scheduler);
+	for (unsigned n = 0; n < c->threads; n++)
+		if (c->thread[n])
+			(void)!takt_thread_stop(c->thread[n]);
 }
 
-int compartment_start(struct compartment *c)
+/* Its kernel memory goes first: that takes everything else along, cleared. */
+void compartment_destroy(struct compartment *c)
 {
-	int err;
-
-	c->state = STARTING;
-	err = build(c);
-	if (!err)
-		err = start_thread(c, 0);
-	if (!err && is_server(c))
-		err = await_ready(c);
-	if (err) {
-		compartment_stop(c);
-		c->state = FAILED;
-		return err;
-	}
-	if (c->state == STARTING)
-		c->state = RUNNING;
-	return 0;
-}
-
-void compartment_stop(struct compartment *c)
-{
-	for (unsigned n = 0; n < c->threads && c->thread[n]; n++) {
-		int err = takt_thread_stop(c->thread[n]);
-
-		/* One on another CPU that waits for root's answer to its fault ends by that. */
-		if (err != TAKT_E_AGAIN)
-			(void)checked(c->desc.name, "stopping it", err);
-	}
-	c->state = STOPPED;
-	c->ready = true;
+	c->live = false;
+	if (c->kernel_memory &&
+	    checked(c->desc.name, "destroying it",
+		    takt_factory_destroy(TAKT_ROOT_FACTORY, c->kernel_memory)))
+		return; /* what it has is not given to anybody else */
+	account_close(index_of(c));
+	c->kernel_memory = c->factory = c->task = c->memory = c->image = 0;
+	c->scheduler = c->other_scheduler = c->fault_gate = c->root_gate = c->log = c->notify = 0;
+	memset(c->thread, 0, sizeof(c->thread));
+	memset(c->sc, 0, sizeof(c->sc));
+	for (unsigned i = 0; i < c->routes; i++)
+		c->route[i].gate = 0;
+	c->threads = c->caps = 0;
 }

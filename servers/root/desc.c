@@ -16,6 +16,9 @@
 #define LEAST_PERIOD_US 10
 #define GREATEST_PERIOD_US 1000000000
 #define MAX_SIZE (1ull << 40)
+#define DEFAULT_LIMIT_COUNT 5
+#define DEFAULT_LIMIT_S 60
+#define GREATEST_LIMIT_S 86400
 
 /* A number of one or two cells within [least, most]; absent: unchanged. */
 static int get_number(const struct desc *d, const char *property, uint64_t least, uint64_t most,
@@ -162,9 +165,14 @@ static int parse_time(struct desc *d)
 		return err;
 	if (!vcpus && has(d, "vcpu-priority"))
 		vcpus = 1;
+	if (d->budget_us == d->period_us)
+		d->unbounded = d->priority + 1;
+	if (vcpus && budget == period && d->unbounded <= vcpu)
+		d->unbounded = vcpu + 1;
 	d->lowest = vcpu < d->priority ? vcpu : d->priority;
 	d->highest = vcpu > d->priority ? vcpu : d->priority;
-	d->share = per_mille(d->budget_us, d->period_us) + vcpus * per_mille(budget, period);
+	d->thread_share = per_mille(d->budget_us, d->period_us);
+	d->share = d->thread_share + vcpus * per_mille(budget, period);
 	if (d->share > 1000)
 		d->share = 1000;
 	err = parse_range(d);
@@ -185,6 +193,64 @@ static int parse_kind(struct desc *d)
 	return 0;
 }
 
+/* The word that a property must be, if it is there: yes or no. */
+static int get_choice(const struct desc *d, const char *property, const char *no, const char *yes,
+		      bool *value)
+{
+	int len;
+	const char *s = fdt_getprop(system_fdt, d->node, property, &len);
+
+	if (!s)
+		return 0;
+	*value = len == (int)strlen(yes) + 1 && !memcmp(s, yes, (size_t)len);
+	if (*value || (len == (int)strlen(no) + 1 && !memcmp(s, no, (size_t)len)))
+		return 0;
+	return complain(d->name, property, "is neither \"%s\" nor \"%s\"", no, yes);
+}
+
+/* What becomes of it at boot, and when it has ended. */
+static int parse_policy(struct desc *d)
+{
+	int len, err = get_choice(d, "restart", "never", "always", &d->restart);
+	const fdt32_t *limit = fdt_getprop(system_fdt, d->node, "restart-limit", &len);
+
+	if (!err)
+		err = get_choice(d, "status", "okay", "disabled", &d->disabled);
+	if (err)
+		return err;
+	d->limit_count = DEFAULT_LIMIT_COUNT;
+	d->limit_s = DEFAULT_LIMIT_S;
+	if (!limit)
+		return 0;
+	if (len != 8)
+		return complain(d->name, "restart-limit", "is not <count seconds>");
+	d->limit_count = fdt32_ld(limit);
+	d->limit_s = fdt32_ld(limit + 1);
+	if (d->limit_count > MAX_RESTARTS || !d->limit_s || d->limit_s > GREATEST_LIMIT_S)
+		return complain(d->name, "restart-limit", "<%u %u>: not 0..%d times in 1..%d s",
+				d->limit_count, d->limit_s, MAX_RESTARTS, GREATEST_LIMIT_S);
+	return 0;
+}
+
+int desc_parse_root(int node, struct desc *d)
+{
+	int err;
+
+	*d = (struct desc){.node = node, .name = "root"};
+	d->budget_us = d->period_us = DEFAULT_PERIOD_US;
+	for (unsigned i = 0; i < compartment_count; i++)
+		if (compartments[i].desc.unbounded > d->priority)
+			d->priority = compartments[i].desc.unbounded;
+	if (d->priority > HIGHEST_PRIORITY)
+		d->priority = HIGHEST_PRIORITY;
+	if (node < 0)
+		return 0;
+	err = get_unsigned(d, "priority", 0, HIGHEST_PRIORITY, &d->priority);
+	if (!err)
+		err = parse_budget(d, "budget-us", "period-us", &d->budget_us, &d->period_us);
+	return err;
+}
+
 int desc_parse(int node, struct desc *d)
 {
 	int len, err;
@@ -201,5 +267,7 @@ int desc_parse(int node, struct desc *d)
 		err = parse_time(d);
 	if (!err)
 		err = parse_kind(d);
+	if (!err)
+		err = parse_policy(d);
 	return err;
 }

@@ -60,7 +60,7 @@ static int give_registers(struct compartment *c, const char *path, int node, uns
 			return complain(c->desc.name, "device",
 					"the registers of %s share a page with others", path);
 		bytes = (bytes + TAKT_PAGE_SIZE - 1) & ~(uint64_t)(TAKT_PAGE_SIZE - 1);
-		err = device_derive(base, bytes, &slot);
+		err = device_derive(index_of(c), c->factory, base, bytes, &slot);
 		if (err)
 			return complain(c->desc.name, "device", "%s: its registers: %s", path,
 					rt_error(err));
@@ -102,7 +102,7 @@ static int give_interrupts(struct compartment *c, const char *path, int node, un
 	for (; len >= INTERRUPT_CELLS * 4; len -= INTERRUPT_CELLS * 4, cell += INTERRUPT_CELLS) {
 		uint32_t type = fdt32_ld(cell), number = fdt32_ld(cell + 1);
 		uint32_t intid = number + (type == TYPE_SPI ? FIRST_SPI : FIRST_PPI);
-		takt_slot slot = slot_alloc();
+		takt_slot slot = slot_alloc(index_of(c));
 		char name[NAME_SIZE];
 		int err;
 
@@ -156,7 +156,8 @@ static int give_gicv(struct compartment *c)
 	if (!gicv) {
 		takt_slot slot;
 
-		err = device_derive(bootinfo()->gicv_base, GICV_SIZE, &slot);
+		err = device_derive(OWNER_ROOT, TAKT_ROOT_FACTORY, bootinfo()->gicv_base,
+				    GICV_SIZE, &slot);
 		if (err)
 			return checked(c->desc.name, "the interrupt controller's GICV", err);
 		gicv = slot;
@@ -173,7 +174,8 @@ int machine_give(struct compartment *c)
 	if (!err && c->desc.ram) {
 		takt_slot ram;
 
-		err = checked(c->desc.name, "ram", ram_alloc(c->desc.ram, TAKT_R_ALL, &ram));
+		err = checked(c->desc.name, "ram",
+			      ram_alloc(index_of(c), c->factory, c->desc.ram, TAKT_R_ALL, &ram));
 		if (!err)
 			err = compartment_give(c, "ram", ram, TAKT_R_ALL);
 	}

@@ -211,7 +211,7 @@ int image_load(struct compartment *c)
 	if (err)
 		return err;
 	err = checked(c->desc.name, "memory for the program",
-		      ram_alloc(image.size,
+		      ram_alloc(index_of(c), c->factory, image.size,
 				TAKT_R_MEM_READ | TAKT_R_MEM_WRITE | TAKT_R_MEM_EXEC, &c->image));
 	if (!err)
 		err = write_image(&image);

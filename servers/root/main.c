@@ -2,14 +2,22 @@
 /* root: builds the compartments that the system description names, then watches over them. */
 #include <libfdt.h>
 #include <stdio.h>
-#include <string.h>
+#include <takt/layout.h>
 #include <takt/rt.h>
 
+#include "../../lib/rt/rt_internal.h"
 #include "root.h"
 
-/* Root's own route to the console: `console` of the node /chosen. */
-static struct route chosen[MAX_ROUTES];
-static unsigned chosen_routes;
+#define WORKER 1 /* its thread number */
+#define WORKER_STACK 0x8000
+
+extern const char __tls_block[];
+
+struct compartment compartments[MAX_COMPARTMENTS];
+unsigned compartment_count;
+struct route chosen[MAX_ROUTES];
+unsigned chosen_routes;
+takt_ticks started;
 
 static bool described_compartment(int node)
 {
@@ -20,11 +28,12 @@ static bool described_compartment(int node)
 static void mark_targets(struct route *route, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		route[i].server->is_target = true;
+		if (route[i].server)
+			route[i].server->is_target = true;
 }
 
 /* A faulty node keeps its entry, so that routes to it are recognised as such. */
-static void parse_all(void)
+static void parse_nodes(void)
 {
 	int node;
 
@@ -38,82 +47,97 @@ static void parse_all(void)
 				 "more than %d compartments", MAX_COMPARTMENTS);
 			return;
 		}
-		c->state = desc_parse(node, &c->desc) ? FAILED : NEW;
+		c->broken = desc_parse(node, &c->desc);
 		compartment_count++;
 	}
+}
+
+static void parse_all(void)
+{
+	int node;
+
+	parse_nodes();
 	for (unsigned i = 0; i < compartment_count; i++) {
 		struct compartment *c = &compartments[i];
 
 		if (routes_parse(c->desc.node, c->desc.name, c->route, &c->routes))
-			c->state = FAILED;
+			c->broken = true;
 		mark_targets(c->route, c->routes);
+		c->state = c->broken	    ? CONTROL_FAILED :
+			   c->desc.disabled ? CONTROL_STOPPED :
+					      CONTROL_WAITING;
 	}
 	node = fdt_path_offset(system_fdt, "/chosen");
 	if (node >= 0 && !routes_parse(node, "chosen", chosen, &chosen_routes))
 		mark_targets(chosen, chosen_routes);
 }
 
-/* Whether all that the compartment has routes to has been tried. */
-static bool servers_tried(const struct compartment *c)
+static void worker(void *unused)
 {
-	for (unsigned r = 0; r < c->routes; r++)
-		if (c->route[r].server->state == NEW)
-			return false;
-	return true;
+	(void)unused;
+	worker_run();
 }
 
-/* If it is the console that has just started, root's output goes there from now on. */
-static void take_console(const struct compartment *started)
+/* Its stack, with what rt_thread_entry wants on top. */
+static int make_stack(takt_slot thread)
 {
-	takt_slot gate;
+	uint64_t top = TAKT_VA_STACK_TOP(WORKER);
+	struct rt_boot *boot = (struct rt_boot *)top - 1;
+	takt_slot stack;
+	int err = ram_alloc(OWNER_ROOT, TAKT_ROOT_FACTORY, WORKER_STACK,
+			    TAKT_R_MEM_READ | TAKT_R_MEM_WRITE, &stack);
 
-	if (!chosen_routes || chosen[0].server != started || started->state != RUNNING ||
-	    route_open("chosen", &chosen[0], TAKT_ROOT_FACTORY, &gate))
-		return;
-	output_to(gate, started);
-	(void)checked("chosen", "leaving the console to its server", takt_log_off(TAKT_ROOT_LOG));
+	if (!err)
+		err = takt_task_map(TAKT_ROOT_TASK, stack, top - WORKER_STACK, 0, WORKER_STACK,
+				    TAKT_MAP_READ | TAKT_MAP_WRITE);
+	if (!err)
+		*boot = (struct rt_boot){worker, NULL, WORKER, thread, {0}};
+	return err;
 }
 
-static void announce(const struct compartment *c)
+static int make_time(takt_slot thread)
 {
-	const struct desc *d = &c->desc;
+	takt_slot sc = slot_alloc(OWNER_ROOT);
+	struct desc d;
+	int err = desc_parse_root(root_node(), &d);
 
-	printf("root: %-10s CPU %u, priority %u, %llu/%llu us%s, %s\n", d->name, d->cpu,
-	       d->priority, (unsigned long long)d->budget_us, (unsigned long long)d->period_us,
-	       d->passive ? " until ready" : "", d->program);
+	if (err)
+		return err;
+	err = takt_scheduler_create_sc(TAKT_ROOT_SCHEDULER, TAKT_ROOT_FACTORY, d.priority,
+				       takt_ns_to_ticks(d.budget_us * 1000),
+				       takt_ns_to_ticks(d.period_us * 1000), 0, sc);
+	return err ? err : takt_thread_attach(thread, sc);
 }
 
-/* Servers before their clients; within that, in the description's order. */
-static void start_all(void)
+/* On CPU 0, as the watcher is: see root.h. */
+static int make_worker(void)
 {
-	bool progress = true;
+	uint64_t boot = TAKT_VA_STACK_TOP(WORKER) - sizeof(struct rt_boot);
+	takt_slot thread = slot_alloc(OWNER_ROOT);
+	int err = make_stack(thread);
 
-	while (progress) {
-		progress = false;
-		for (unsigned i = 0; i < compartment_count; i++) {
-			struct compartment *c = &compartments[i];
-
-			if (c->state != NEW || !servers_tried(c))
-				continue;
-			progress = true;
-			if (compartment_start(c))
-				continue;
-			take_console(c);
-			announce(c);
-		}
-	}
-	for (unsigned i = 0; i < compartment_count; i++)
-		if (compartments[i].state == NEW)
-			complain(compartments[i].desc.name, NULL,
-				 "its routes lead in a circle: not started");
+	if (!err)
+		err = takt_create_thread(TAKT_ROOT_FACTORY, "root worker", thread);
+	if (!err)
+		err = takt_thread_configure(thread, TAKT_ROOT_TASK, TAKT_ROOT_TASK,
+					    TAKT_VA_UTCB(WORKER), TAKT_THREAD_PLAIN, 0);
+	if (!err)
+		err = takt_scheduler_run(TAKT_ROOT_SCHEDULER, thread, 0);
+	if (!err)
+		err = make_time(thread);
+	if (!err)
+		err = takt_irq_bind_thread(worker_irq, thread, 1);
+	if (!err)
+		err = takt_thread_start(thread, (uint64_t)rt_thread_entry, boot, boot);
+	return checked(NULL, "making the worker", err);
 }
 
 int main(void)
 {
 	const struct takt_bootinfo *info = bootinfo();
 	uint64_t ram = 0;
-	unsigned running = 0;
 
+	started = takt_now();
 	if (info->version != TAKT_BOOTINFO_VERSION)
 		return complain(NULL, NULL, "the kernel's boot information is version %u, not %u",
 				info->version, TAKT_BOOTINFO_VERSION);
@@ -124,10 +148,7 @@ int main(void)
 	if (resources_init())
 		return 1;
 	parse_all();
-	start_all();
-	for (unsigned i = 0; i < compartment_count; i++)
-		running += compartments[i].state == RUNNING;
-	printf("root: %u of %u compartments run\n", running, compartment_count);
-	for (;;)
-		watch(TAKT_NEVER, NULL);
+	if (watch_init() || make_worker())
+		return 1;
+	watch();
 }

@@ -11,6 +11,8 @@
 
 #include "root.h"
 
+#define CONTROL_CELLS "#control-cells"
+
 /* The last part of a property's name, and the #cells property that goes with it. */
 static const struct {
 	const char *name, *cells;
@@ -18,6 +20,7 @@ static const struct {
 	{"gpios", "#gpio-cells"},
 	{"console", "#session-cells"},
 	{"gates", "#gate-cells"},
+	{"control", CONTROL_CELLS},
 };
 
 static const char *cells_property(const char *property)
@@ -33,38 +36,53 @@ static const char *cells_property(const char *property)
 	return NULL;
 }
 
-static struct compartment *find_server(uint32_t phandle)
+static struct compartment *find_server(int node)
 {
-	int node = fdt_node_offset_by_phandle(system_fdt, phandle);
-
 	for (unsigned i = 0; node >= 0 && i < compartment_count; i++)
 		if (compartments[i].desc.node == node)
 			return &compartments[i];
 	return NULL;
 }
 
+int root_node(void)
+{
+	int node;
+
+	fdt_for_each_subnode(node, system_fdt, 0)
+		if (!fdt_node_check_compatible(system_fdt, node, "takt,root"))
+			return node;
+	return -1;
+}
+
 /* One <&server cells...> of the property; returns the number of cells it takes, or an error. */
 static int parse_one(const char *node, const char *property, const char *cells_name,
 		     const fdt32_t *cell, int left, struct route *r)
 {
+	const char *server;
 	const fdt32_t *cells;
+	int to, len;
 	uint32_t n;
-	int len;
 
-	r->server = find_server(fdt32_ld(cell));
-	if (!r->server)
+	to = fdt_node_offset_by_phandle(system_fdt, fdt32_ld(cell));
+	r->server = find_server(to);
+	if (!r->server && (to < 0 || to != root_node()))
 		return complain(node, property, "does not point to a program");
-	cells = fdt_getprop(system_fdt, r->server->desc.node, cells_name, &len);
+	server = fdt_get_name(system_fdt, to, NULL);
+	cells = fdt_getprop(system_fdt, to, cells_name, &len);
 	if (!cells || len != 4)
-		return complain(node, property, "'%s' has no %s", r->server->desc.name,
-				cells_name);
+		return complain(node, property, "'%s' has no %s", server, cells_name);
 	n = fdt32_ld(cells);
 	if (n > 2 || (int)n > left - 1)
 		return complain(node, property, "'%s' wants %u cells (of at most 2), not %d",
-				r->server->desc.name, n, left - 1);
+				server, n, left - 1);
+	if (!r->server && strcmp(cells_name, CONTROL_CELLS))
+		return complain(node, property, "'%s' does not understand that", server);
 	r->badge = 0;
 	for (uint32_t i = 0; i < n; i++)
 		r->badge = r->badge << 32 | fdt32_ld(cell + 1 + i);
+	if (!r->server && r->badge > (CONTROL_RIGHT_COMMAND | CONTROL_RIGHT_POWER))
+		return complain(node, property, "there are no rights %llu",
+				(unsigned long long)r->badge);
 	return (int)n + 1;
 }
 
@@ -113,34 +131,63 @@ int routes_parse(int node, const char *name, struct route *route, unsigned *coun
 	return 0;
 }
 
-int route_open(const char *node, const struct route *r, takt_slot factory, takt_slot *gate)
+static int bind(const struct route *r)
 {
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < r->server->threads; i++)
+		err = takt_thread_bind_gate(r->server->thread[i], r->gate);
+	return err;
+}
+
+int route_open(const char *node, struct route *r, unsigned owner, takt_slot factory)
+{
+	uint64_t badge = r->badge;
 	int err;
 
-	if (r->server->state != RUNNING)
-		return complain(node, r->name, "'%s' does not run", r->server->desc.name);
-	*gate = slot_alloc();
-	err = *gate ? takt_create_gate(factory, r->badge, *gate) : TAKT_E_QUOTA;
-	for (unsigned i = 0; !err && i < r->server->threads; i++)
-		err = takt_thread_bind_gate(r->server->thread[i], *gate);
+	if (!r->server)
+		badge = owner | BADGE_CONTROL | BADGE_WITH_RIGHTS(r->badge);
+	r->gate = slot_alloc(owner);
+	err = r->gate ? takt_create_gate(factory, badge, r->gate) : TAKT_E_QUOTA;
+	if (!err && !r->server)
+		err = takt_thread_bind_gate(TAKT_ROOT_THREAD, r->gate);
+	else if (!err && r->server->state == CONTROL_RUNNING)
+		err = bind(r);
 	return checked(node, r->name, err);
 }
 
 int routes_give(struct compartment *c)
 {
 	for (unsigned i = 0; i < c->routes; i++) {
-		takt_slot gate;
-		int err = route_open(c->desc.name, &c->route[i], c->factory, &gate);
+		struct route *r = &c->route[i];
+		int err = route_open(c->desc.name, r, index_of(c), c->factory);
 
 		if (!err)
-			err = compartment_give(c, c->route[i].name, gate,
+			err = compartment_give(c, r->name, r->gate,
 					       TAKT_R_GATE_CALL | TAKT_R_GATE_TRANSFER);
 		if (err)
 			return err;
 		/* log.write and a console session's write are one and the same message, and the
 		 * session is still seen when the kernel has left the console to its server. */
-		if (!strcmp(c->route[i].name, "console"))
-			c->log = gate;
+		if (!strcmp(r->name, "console"))
+			c->log = r->gate;
 	}
 	return 0;
+}
+
+int routes_bind(const struct compartment *server)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < compartment_count; i++) {
+		struct compartment *c = &compartments[i];
+
+		for (unsigned k = 0; !err && k < c->routes; k++)
+			if (c->route[k].server == server && c->route[k].gate)
+				err = checked(c->desc.name, c->route[k].name, bind(&c->route[k]));
+	}
+	for (unsigned k = 0; !err && k < chosen_routes; k++)
+		if (chosen[k].server == server && chosen[k].gate)
+			err = checked("chosen", chosen[k].name, bind(&chosen[k]));
+	return err;
 }

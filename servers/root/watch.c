@@ -1,120 +1,136 @@
 /* SPDX-License-Identifier: MIT */
-/* What root does once the compartments run: it serves their calls and faults, and reports. */
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <takt/proto/console.h>
+/*
+ * The watcher: root's first thread. It answers calls at once, and remembers what they said. When it
+ * has answered, a signal to itself brings it back at its own priority, the highest of all, to act on
+ * that: there it is on nobody's time, and no other thread of root's comes in between.
+ */
 #include <takt/proto/root.h>
 #include <takt/rt.h>
 
 #include "root.h"
 
-#define CONSOLE_NS 200000000ull /* root waits no longer than this for the console */
-#define LOG_BYTES 40
+static takt_slot self_irq; /* to itself: there is something to act on */
+static takt_slot window;
+static bool due; /* the call that is being handled gives reason to act */
 
-static struct {
-	takt_slot session;
-	const struct compartment *server;
-} output;
-
-void output_to(takt_slot session, const struct compartment *server)
-{
-	output.session = session;
-	output.server = server;
-}
-
-/* Root's own instead of the runtime's: the console may be the very one that is in trouble, so it is
- * asked with a deadline, and the kernel's log is there when it does not answer. */
-void rt_write(const char *s, unsigned len)
-{
-	if (output.session && output.server->state == RUNNING) {
-		takt_ticks deadline = takt_now() + takt_ns_to_ticks(CONSOLE_NS);
-
-		if (console_write_until(output.session, s, len, deadline) >= 0)
-			return;
-	}
-	for (unsigned n; len; s += n, len -= n) {
-		n = len < LOG_BYTES ? len : LOG_BYTES;
-		if (takt_log_write(TAKT_ROOT_LOG, s, n))
-			return;
-	}
-}
-
-int complain(const char *node, const char *property, const char *format, ...)
-{
-	va_list args;
-
-	printf("root: %s%s%s%s", node ? node : "", node ? ": " : "", property ? property : "",
-	       property ? ": " : "");
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	printf("\n");
-	return TAKT_E_INVAL;
-}
-
-int checked(const char *node, const char *what, int err)
-{
-	if (err)
-		complain(node, what, "%s", rt_error(err));
-	return err;
-}
-
-/*
- * Stopping the thread that is in the fault ends the calls that it serves, too. A thread that the
- * program made itself, which root cannot name, is stopped by the answer.
- */
+/* Of several ends the first one counts. The thread that is in the fault stays so. */
 static int handle_fault(struct compartment *c, const struct takt_msg *m)
 {
-	printf("root: %s: fault: pc %#llx sp %#llx syndrome %#llx address %#llx pstate %#llx; "
-	       "stopped\n",
-	       c->desc.name, (unsigned long long)m->w[TAKT_FAULT_PC],
-	       (unsigned long long)m->w[TAKT_FAULT_SP],
-	       (unsigned long long)m->w[TAKT_FAULT_SYNDROME],
-	       (unsigned long long)m->w[TAKT_FAULT_ADDRESS],
-	       (unsigned long long)m->w[TAKT_FAULT_PSTATE]);
-	compartment_stop(c);
+	uint8_t none = END_NONE;
+
+	if (atomic_compare_exchange_strong(&c->end, &none, END_FAULT))
+		c->fault = *m;
 	return 1;
 }
 
-static int handle_command(struct compartment *c, const struct takt_msg *m)
+static int handle_exit(struct compartment *c, const struct takt_msg *m)
 {
+	uint8_t none = END_NONE;
+
+	if (atomic_compare_exchange_strong(&c->end, &none, END_EXIT))
+		c->code = TAKT_TAG_WORDS(m->tag) ? (int)m->w[0] : 0;
+	return 0;
+}
+
+/* Returns the label of the answer, and in *words how many it has. */
+static int handle_call(struct takt_msg *m, unsigned *words)
+{
+	bool fault = TAKT_TAG_LABEL(m->tag) == TAKT_LABEL_FAULT;
+	struct compartment *c;
+
+	if (m->badge & BADGE_WORKER) {
+		due = true;
+		return 0;
+	}
+	if ((m->badge & BADGE_INDEX) >= compartment_count)
+		return TAKT_E_RANGE;
+	c = &compartments[m->badge & BADGE_INDEX];
+	if (m->badge & BADGE_CONTROL)
+		return control_handle(c, m, words, &due);
+	due = true;
+	/* A program may call its fault gate, too, but that is no fault. */
+	if (m->badge & BADGE_FAULT)
+		return fault ? handle_fault(c, m) : TAKT_E_OP;
 	switch (TAKT_TAG_LABEL(m->tag)) {
 	case ROOT_READY:
-		c->ready = true;
+		c->told_ready = true;
 		return 0;
+	case ROOT_EXIT:
+		return handle_exit(c, m);
 	default:
 		return TAKT_E_OP;
 	}
 }
 
-/* Returns the label of the answer. */
-static int handle(const struct takt_msg *m)
+static bool shall_end(const struct compartment *c)
 {
-	struct compartment *c;
-	bool fault = TAKT_TAG_LABEL(m->tag) == TAKT_LABEL_FAULT;
+	uint8_t command = c->command;
 
-	if (TAKT_TAG_LABEL(m->tag) == TAKT_LABEL_IRQ ||
-	    (m->badge & BADGE_INDEX) >= compartment_count)
-		return 0;
-	c = &compartments[m->badge & BADGE_INDEX];
-	/* A program may call its fault gate, too, but that is no fault. */
-	if (fault && (m->badge & BADGE_FAULT))
-		return handle_fault(c, m);
-	return m->badge & BADGE_FAULT ? TAKT_E_OP : handle_command(c, m);
+	return c->end || (command && command != CONTROL_START);
 }
 
-void watch(takt_ticks deadline, const volatile bool *until)
+/* What the calls so far have come to. */
+static void act(void)
 {
-	static struct takt_msg m; /* the answer to the last call, until the next `watch` */
+	for (unsigned i = 0; i < compartment_count; i++) {
+		struct compartment *c = &compartments[i];
+		bool alive = c->state == CONTROL_STARTING || c->state == CONTROL_RUNNING;
 
-	while (!until || !*until) {
-		int err = takt_reply_wait(&m, deadline);
-
-		if (err == TAKT_E_TIMEOUT) {
-			m.tag = 0;
-			return;
+		if (alive && !c->halted && shall_end(c)) {
+			if (c->live)
+				compartment_halt(c);
+			c->halted = true;
 		}
-		m.tag = TAKT_TAG(err ? err : handle(&m), 0, 0);
+		if (c->told_ready)
+			c->ready = true;
+	}
+	(void)!takt_irq_trigger(worker_irq);
+}
+
+int watch_init(void)
+{
+	int err;
+
+	self_irq = slot_alloc(OWNER_ROOT);
+	worker_irq = slot_alloc(OWNER_ROOT);
+	watcher_gate = slot_alloc(OWNER_ROOT);
+	window = slots_alloc(OWNER_ROOT, TAKT_MAX_CAPS);
+	err = window ? takt_create_irq(TAKT_ROOT_FACTORY, self_irq) : TAKT_E_QUOTA;
+	if (!err)
+		err = takt_irq_bind_thread(self_irq, TAKT_ROOT_THREAD, 1);
+	if (!err)
+		err = takt_create_irq(TAKT_ROOT_FACTORY, worker_irq);
+	if (!err)
+		err = takt_create_gate(TAKT_ROOT_FACTORY, BADGE_WORKER, watcher_gate);
+	if (!err)
+		err = takt_thread_bind_gate(TAKT_ROOT_THREAD, watcher_gate);
+	return checked(NULL, "making the watcher's gate and signals", err);
+}
+
+void watch(void)
+{
+	struct takt_msg m = {.window = window};
+
+	for (;;) {
+		int err = takt_reply_wait(&m, TAKT_NEVER);
+		unsigned words = 0, caps = TAKT_TAG_CAPS(m.tag);
+
+		if (err) {
+			m.tag = TAKT_TAG(err, 0, 0);
+			continue;
+		}
+		if (TAKT_TAG_LABEL(m.tag) == TAKT_LABEL_IRQ) {
+			act();
+			m.tag = 0;
+			continue;
+		}
+		due = false;
+		err = handle_call(&m, &words);
+		if (caps)
+			(void)!takt_task_cap_delete(TAKT_ROOT_TASK, window, TAKT_MAX_CAPS);
+		m.tag = TAKT_TAG(err, err ? 0 : words, 0);
+		/* It arrives when this call is answered. */
+		if (due)
+			(void)!takt_irq_trigger(self_irq);
 	}
 }

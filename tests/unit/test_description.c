@@ -12,6 +12,8 @@
 struct compartment compartments[MAX_COMPARTMENTS];
 unsigned compartment_count;
 const void *system_fdt, *board_fdt;
+struct route chosen[MAX_ROUTES];
+unsigned chosen_routes;
 
 static char fdt[8192] __attribute__((aligned(8)));
 static char said[512];		 /* the last complaint */
@@ -46,8 +48,9 @@ int checked(const char *node, const char *what, int err)
 	return err;
 }
 
-takt_slot slot_alloc(void)
+takt_slot slot_alloc(unsigned owner)
 {
+	(void)owner;
 	return 100;
 }
 
@@ -121,8 +124,11 @@ static int parse(void)
 		return -1000;
 	system_fdt = fdt;
 	fdt_for_each_subnode(node, fdt, 0) {
-		int err = desc_parse(node, &compartments[compartment_count++].desc);
+		int err;
 
+		if (node == root_node())
+			continue;
+		err = desc_parse(node, &compartments[compartment_count++].desc);
 		first = first ? first : err;
 	}
 	for (unsigned i = 0; i < compartment_count; i++) {
@@ -326,16 +332,130 @@ TEST(no_routes)
 TEST(gates_bind_to_all_threads)
 {
 	struct compartment *server = &compartments[0];
-	takt_slot gate;
+	struct route *r = &compartments[1].route[0];
 
 	CHECK(parse_route(1, (const uint32_t[]){1, 5}, 2) == 0);
-	CHECK(route_open("client", &compartments[1].route[0], 3, &gate));
-	CHECK(says("client: led-gpios: 'gpio' does not run"));
-	server->state = RUNNING;
+	server->state = CONTROL_RUNNING;
 	server->threads = 2;
 	gates = bindings = 0;
-	CHECK(route_open("client", &compartments[1].route[0], 3, &gate) == 0);
-	CHECK(gates == 1 && bindings == 2 && last_badge == 5);
+	CHECK(route_open("client", r, 1, 3) == 0);
+	CHECK(gates == 1 && bindings == 2 && last_badge == 5 && r->gate == 100);
+}
+
+/* Of a server that does not run the gate leads nowhere, until it does. */
+TEST(gates_bind_when_the_server_runs)
+{
+	struct compartment *server = &compartments[0];
+
+	CHECK(parse_route(1, (const uint32_t[]){1, 5, 1, 6}, 4) == 0);
+	server->state = CONTROL_STOPPED;
+	server->threads = 1;
+	gates = bindings = 0;
+	CHECK(route_open("client", &compartments[1].route[0], 1, 3) == 0);
+	CHECK(gates == 1 && bindings == 0);
+	CHECK(routes_bind(server) == 0 && bindings == 1); /* the second one is not made yet */
+	CHECK(route_open("client", &compartments[1].route[1], 1, 3) == 0);
+	CHECK(routes_bind(server) == 0 && bindings == 3);
+	CHECK(routes_bind(&compartments[1]) == 0 && bindings == 3);
+}
+
+/* A program with a route of that property to root's own node. */
+static int parse_control(const char *property, uint32_t rights)
+{
+	begin();
+	fdt_begin_node(fdt, "takt");
+	fdt_property_string(fdt, "compatible", "takt,root");
+	number("phandle", 1);
+	number("#control-cells", 1);
+	number("#gate-cells", 1);
+	end();
+	program("monitor");
+	numbers(property, 1, rights);
+	end();
+	return parse();
+}
+
+TEST(control)
+{
+	struct compartment *c = &compartments[0];
+
+	CHECK(parse_control("control", 3) == 0 && c->routes == 1);
+	gates = bindings = 0;
+	CHECK(!c->route[0].server && route_open("monitor", &c->route[0], 1, 3) == 0);
+	CHECK(bindings == 1 && last_badge == (1 | BADGE_CONTROL | BADGE_WITH_RIGHTS(3)));
+	CHECK(parse_control("control", 4) && says("monitor: control: there are no rights 4"));
+	CHECK(parse_control("gates", 1) && says("monitor: gates: 'takt' does not understand that"));
+}
+
+TEST(policy)
+{
+	struct desc *d = &compartments[0].desc;
+
+	begin();
+	program("p");
+	end();
+	CHECK(parse() == 0);
+	CHECK(!d->restart && !d->disabled && d->limit_count == 5 && d->limit_s == 60);
+	begin();
+	program("p");
+	fdt_property_string(fdt, "restart", "always");
+	fdt_property_string(fdt, "status", "disabled");
+	numbers("restart-limit", 3, 10);
+	end();
+	CHECK(parse() == 0);
+	CHECK(d->restart && d->disabled && d->limit_count == 3 && d->limit_s == 10);
+}
+
+static int parse_text(const char *property, const char *text)
+{
+	begin();
+	program("p");
+	fdt_property_string(fdt, property, text);
+	end();
+	return parse();
+}
+
+TEST(wrong_policy)
+{
+	CHECK(parse_text("restart", "sometimes") &&
+	      says("p: restart: is neither \"never\" nor \"always\""));
+	CHECK(parse_text("restart", "never") == 0 && parse_text("status", "okay") == 0);
+	CHECK(parse_text("status", "fail") && says("p: status: is neither"));
+	CHECK(parse_one("restart-limit", 5) && says("p: restart-limit: is not <count seconds>"));
+	begin();
+	program("p");
+	numbers("restart-limit", 65, 10);
+	end();
+	CHECK(parse() && says("p: restart-limit: <65 10>: not 0..64 times in 1..86400 s"));
+}
+
+/* Above what may take all the time, below what may not. */
+TEST(priority_of_the_worker)
+{
+	struct desc d;
+
+	begin();
+	program("p");
+	number("priority", 20);
+	number("budget-us", 500);
+	number("period-us", 500);
+	end();
+	program("q");
+	number("priority", 30);
+	end();
+	CHECK(parse() == 0 && desc_parse_root(-1, &d) == 0);
+	CHECK(d.priority == 21 && d.budget_us == d.period_us);
+	begin();
+	fdt_begin_node(fdt, "root");
+	fdt_property_string(fdt, "compatible", "takt,root");
+	number("priority", 7);
+	number("budget-us", 300);
+	end();
+	program("p");
+	end();
+	parse();
+	CHECK(desc_parse_root(root_node(), &d) == 0);
+	CHECK(d.priority == 7 && d.budget_us == 300 && d.period_us == 10000);
 }
 
 int main(void)
@@ -353,5 +473,10 @@ int main(void)
 	RUN(other_kind_of_server);
 	RUN(no_routes);
 	RUN(gates_bind_to_all_threads);
+	RUN(gates_bind_when_the_server_runs);
+	RUN(control);
+	RUN(policy);
+	RUN(wrong_policy);
+	RUN(priority_of_the_worker);
 	return tap_done();
 }

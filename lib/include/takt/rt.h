@@ -48,8 +48,12 @@ takt_slot rt_thread_self(void);
 /* Tells root that the program serves from now on. Only the first call does anything. */
 void rt_ready(void);
 
-/* Ends the calling thread. */
+/* Ends the program, as returning from main and exit() do: root takes it away, and starts it again if
+ * its description says so. */
 void rt_exit(int code) __attribute__((noreturn));
+
+/* Ends the calling thread, as returning from its function does. */
+void rt_thread_exit(void) __attribute__((noreturn));
 
 /* Where standard output goes, line by line; a program may define its own. */
 void rt_write(const char *s, unsigned len);

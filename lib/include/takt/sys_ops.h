@@ -307,6 +307,20 @@ static inline TAKT_MUST_CHECK int takt_scheduler_info(takt_slot scheduler, unsig
 	return err;
 }
 
+/* w: ticks consumed by all SCs that it made, share left on that CPU. */
+static inline TAKT_MUST_CHECK int takt_scheduler_account(takt_slot scheduler, unsigned cpu,
+							 uint64_t w[2])
+{
+	struct takt_msg m = {TAKT_OP(SCHEDULER_ACCOUNT, 1, 0), .w = {cpu}};
+	int err = takt_call(scheduler, &m);
+
+	if (!err) {
+		w[0] = m.w[0];
+		w[1] = m.w[1];
+	}
+	return err;
+}
+
 static inline TAKT_MUST_CHECK int takt_memory_derive(takt_slot mem, takt_slot factory,
 						     uint64_t offset, uint64_t size,
 						     uint64_t rights, takt_slot out)

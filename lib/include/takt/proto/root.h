@@ -7,11 +7,19 @@
 
 enum root_op {
 	ROOT_READY, /* the program serves from now on; a passive one gives its start-up SC back */
+	ROOT_EXIT,  /* w0: code. The program is at its end: all of it is taken away */
 };
 
 static inline TAKT_MUST_CHECK int root_ready(takt_slot root)
 {
 	struct takt_msg m = {.tag = TAKT_TAG(ROOT_READY, 0, 0)};
+
+	return takt_call(root, &m);
+}
+
+static inline TAKT_MUST_CHECK int root_exit(takt_slot root, int code)
+{
+	struct takt_msg m = {.tag = TAKT_TAG(ROOT_EXIT, 1, 0), .w = {(uint64_t)(int64_t)code}};
 
 	return takt_call(root, &m);
 }
