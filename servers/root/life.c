@@ -54,8 +54,9 @@ static void running(struct compartment *c)
 {
 	set_state(c, CONTROL_RUNNING);
 	take_console(c);
-	if (!c->restarts)
+	if (!c->announced)
 		announce(c);
+	c->announced = true;
 }
 
 /* It is to end for a reason of the worker's own. Once it lives that is up to the watcher. */

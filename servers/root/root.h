@@ -84,6 +84,7 @@ struct compartment {
 	/* The worker's. */
 	_Atomic uint8_t state; /* enum control_state */
 	_Atomic bool live; /* has threads that may run: ends by way of the watcher */
+	bool announced;
 	takt_ticks deadline; /* STARTING: to be ready by then */
 	unsigned restarts;
 	unsigned by_policy; /* restarts by policy, since somebody has commanded a start */
