@@ -85,7 +85,7 @@ static void late_server(void)
 /* At every point of its start: the commands come at shifted times. */
 static void killed_while_starting(void)
 {
-	unsigned v = find("churn"), rounds = exact ? 300 : 40, good = 0;
+	unsigned v = find("churn"), rounds = exact ? 150 : 40, good = 0;
 	struct control_account before = account(), after;
 
 	for (unsigned i = 0; i < rounds; i++) {

@@ -6,7 +6,7 @@
 
 /* The longest that the kernel stays with masked interrupts, and that root takes to halt the victim
  * on top of that. */
-#define LATE_NS 40000
+#define LATE_NS 8000
 
 struct beat {
 	uint64_t beats, late_ns, missed;
@@ -62,7 +62,7 @@ static void killed_again_and_again(void)
 
 static void restarted_again_and_again(void)
 {
-	unsigned v = find("churn"), rounds = (unsigned)env_number("rounds", 1000), good = 0;
+	unsigned v = find("churn"), rounds = (unsigned)env_number("rounds", 1000) / 4, good = 0;
 	struct control_account before, after;
 	struct beat beat = read_beat();
 
