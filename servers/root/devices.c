@@ -145,24 +145,16 @@ int devices_give(struct compartment *c)
 }
 
 /* GICv2's virtual CPU interface. All machines use the same registers: the kernel switches what is
- * behind them. So there is one extent for all. */
-static int give_gicv(struct compartment *c)
-{
-	static takt_slot gicv;
-	int err;
+ * behind them. So there is one extent for all, and it stays. */
+static takt_slot gicv;
 
+int devices_init(void)
+{
 	if (!bootinfo()->gicv_base)
 		return 0;
-	if (!gicv) {
-		takt_slot slot;
-
-		err = device_derive(OWNER_ROOT, TAKT_ROOT_FACTORY, bootinfo()->gicv_base,
-				    GICV_SIZE, &slot);
-		if (err)
-			return checked(c->desc.name, "the interrupt controller's GICV", err);
-		gicv = slot;
-	}
-	return compartment_give(c, "gicv", gicv, TAKT_R_MEM_READ | TAKT_R_MEM_WRITE);
+	return checked(NULL, "the interrupt controller's GICV",
+		       device_derive(OWNER_ROOT, TAKT_ROOT_FACTORY, bootinfo()->gicv_base,
+				     GICV_SIZE, &gicv));
 }
 
 int machine_give(struct compartment *c)
@@ -179,7 +171,7 @@ int machine_give(struct compartment *c)
 		if (!err)
 			err = compartment_give(c, "ram", ram, TAKT_R_ALL);
 	}
-	if (!err && c->desc.vm)
-		err = give_gicv(c);
+	if (!err && c->desc.vm && gicv)
+		err = compartment_give(c, "gicv", gicv, TAKT_R_MEM_READ | TAKT_R_MEM_WRITE);
 	return err;
 }

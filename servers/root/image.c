@@ -15,6 +15,7 @@
 #define ENV_SIZE 0x4000
 #define PROGRAM_END TAKT_VA_ENV
 #define MAX_DEPTH 8
+#define WINDOW 0x200000
 
 _Static_assert(ENV_SIZE <= TAKT_ENV_MAX_SIZE, "as the layout has it");
 
@@ -147,14 +148,17 @@ static int fill(struct image *image)
 
 static int write_image(struct image *image)
 {
-	/* The window stays where it is: pages are mapped there for one image after the other. */
+	/* The window stays where it is: pages are mapped there for one image after the other. Its
+	 * page tables stay, too, one for each WINDOW bytes. */
 	static uint64_t window, window_size;
 	struct compartment *c = image->c;
 	int err;
 
 	if (image->size > window_size) {
-		window = rt_va_alloc(image->size, TAKT_PAGE_SIZE);
-		window_size = window ? image->size : 0;
+		window_size = (image->size + WINDOW - 1) & ~(uint64_t)(WINDOW - 1);
+		window = rt_va_alloc(window_size, WINDOW);
+		if (!window)
+			window_size = 0;
 	}
 	err = !window ? TAKT_E_RANGE :
 			takt_task_map(TAKT_ROOT_TASK, c->image, window, 0, image->size,

@@ -148,7 +148,7 @@ int main(void)
 	if (resources_init())
 		return 1;
 	parse_all();
-	if (watch_init() || make_worker())
+	if (devices_init() || watch_init() || make_worker())
 		return 1;
 	watch();
 }

@@ -203,6 +203,7 @@ TAKT_MUST_CHECK int routes_give(struct compartment *c);
 TAKT_MUST_CHECK int routes_bind(const struct compartment *server);
 
 /* devices.c */
+TAKT_MUST_CHECK int devices_init(void);
 TAKT_MUST_CHECK int devices_give(struct compartment *c);
 TAKT_MUST_CHECK int machine_give(struct compartment *c);
 

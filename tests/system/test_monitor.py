@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The demo system's monitor: its commands, and what they do to machines and programs while their
+neighbours go on."""
+
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+
+from takt import description, machine, scenario                              # noqa: E402
+from takt.tap import Steps, check                                            # noqa: E402
+
+SYSTEM = "demo"
+MONITOR = 4                                         # its session
+LINUX, RT_GUEST, NATIVE = 0, 1, 2
+PROMPT = "takt> "
+READY = "takt-linux: ready"
+
+
+def ask(serial, line, timeout=30):
+    """The monitor's answer to a line, without what others print in between."""
+    serial.sendline(line)
+    scenario.expect(serial, re.escape(line) + r"\r\n", timeout, f"no echo of '{line}'")
+    scenario.expect(serial, r"(?<=\n)" + re.escape(PROMPT), timeout, f"no answer to '{line}'")
+    lines = serial.before.decode(errors="replace").replace("\r", "").split("\n")
+    return [text for text in lines if text and not text.startswith(("[", PROMPT))]
+
+
+def row(serial, name):
+    rows = [line.split() for line in ask(serial, "list") if line.startswith(name + " ")]
+    check(len(rows) == 1, f"list shows {len(rows)} rows of {name}")
+    return rows[0]
+
+
+def commands(steps, m):
+    names = ("console", "gpio", "blinker", "monitor", "rtos", "linux")
+    answer = ask(m.serial, "list")
+    for name in names:
+        check(any(re.match(rf"{name} +running ", line) for line in answer),
+              f"list does not show {name} running, but {answer}")
+    steps.done("list shows all compartments")
+    answer = ask(m.serial, "info linux")
+    check(any("machine, running" in line for line in answer), f"info linux says {answer}")
+    steps.done("info tells more about one")
+    for line, reply in (("info nobody", "nobody: no such compartment"),
+                        ("start blinker", "blinker: it is in that state already"),
+                        ("kill", "usage: kill NAME"),
+                        ("frob", "frob: no such command; try help")):
+        answer = ask(m.serial, line)
+        check(answer == [reply], f"'{line}' is answered by {answer}")
+    steps.done("wrong commands get told so")
+
+
+def neighbours(m, leds):
+    since = len(m.leds.edges)
+    for number in (RT_GUEST, NATIVE):
+        scenario.blinks(m.leds, number, 6, 30, since, leds[number].owner)
+
+
+def machines(steps, m, leds):
+    scenario.expect(m.serial, READY, scenario.BOOT_TIMEOUT, "Linux did not get ready")
+    answer = ask(m.serial, "kill linux")
+    check(answer == ["linux: stopped"], f"kill linux: {answer}")
+    check(row(m.serial, "linux")[-2] == "0", "a killed machine has RAM still")
+    neighbours(m, leds)
+    steps.done("Linux is killed, its neighbours go on")
+    answer = ask(m.serial, "start linux")
+    check(answer == ["linux: running"], f"start linux: {answer}")
+    scenario.expect(m.serial, READY, scenario.BOOT_TIMEOUT, "Linux did not get ready again")
+    since = len(m.leds.edges)
+    scenario.blinks(m.leds, LINUX, 4, 60, since, leds[LINUX].owner)
+    steps.done("Linux is started, boots, and blinks again")
+    answer = ask(m.serial, "restart rtos")
+    check(answer == ["rtos: running"], f"restart rtos: {answer}")
+    neighbours(m, leds)
+    check(row(m.serial, "rtos")[-1] == "1", "restarts are not counted")
+    steps.done("the paravirtual guest is restarted, and blinks again")
+
+
+def monitor(steps):
+    leds = description.leds(SYSTEM)
+    with machine.Machine(lambda trace: machine.command(SYSTEM, trace)) as m:
+        scenario.expect(m.serial, "compartments run", 60, "root did not start all")
+        m.serial.send(f"\x14{MONITOR}")
+        scenario.expect(m.serial, f"session {MONITOR}: monitor", 20, "no session of the monitor")
+        m.serial.send("\r")
+        scenario.expect(m.serial, re.escape(PROMPT), 20, "the monitor does not prompt")
+        commands(steps, m)
+        machines(steps, m, leds)
+
+
+if __name__ == "__main__":
+    steps = Steps()
+    steps.run(monitor)
+    steps.plan()
