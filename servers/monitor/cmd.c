@@ -76,7 +76,8 @@ int cmd_find(const char *name)
 
 const char *cmd_state(const struct control_info *info)
 {
-	static const char *const name[] = {"waiting", "starting", "running", "stopped", "failed"};
+	static const char *const name[] = {"waiting", "starting", "running", "stopped", "failed",
+					   "ending"};
 
 	return info->state < sizeof(name) / sizeof(name[0]) ? name[info->state] : "?";
 }

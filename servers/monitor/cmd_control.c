@@ -8,22 +8,11 @@
 
 #define PATIENCE_NS 5000000000ull
 
-/* Whether what the command was about has come about. */
-static bool arrived(enum control_op op, const struct control_info *before,
-		    const struct control_info *now)
+/* Whether root has come to an end with it. */
+static bool settled(const struct control_info *info)
 {
-	if (now->state == CONTROL_WAITING || now->state == CONTROL_STARTING)
-		return false;
-	switch (op) {
-	case CONTROL_STOP:
-		return now->state != CONTROL_RUNNING;
-	case CONTROL_KILL:
-	case CONTROL_RESTART:
-		return now->state != CONTROL_RUNNING || now->restarts != before->restarts ||
-		       before->state != CONTROL_RUNNING;
-	default:
-		return true;
-	}
+	return info->state != CONTROL_WAITING && info->state != CONTROL_STARTING &&
+	       info->state != CONTROL_ENDING;
 }
 
 static const char *reason(int err)
@@ -43,17 +32,15 @@ static const char *reason(int err)
 static void run(enum control_op op, const char *name)
 {
 	takt_ticks end = takt_now() + takt_ns_to_ticks(PATIENCE_NS);
-	struct control_info before, now;
+	struct control_info now;
 	int n = cmd_find(name), err;
 
 	if (n < 0)
 		return;
-	err = control_info(control, (unsigned)n, &before);
-	if (!err)
-		err = control_command(control, op, (unsigned)n);
+	err = control_command(control, op, (unsigned)n);
 	if (!err)
 		err = control_info(control, (unsigned)n, &now);
-	while (!err && !arrived(op, &before, &now)) {
+	while (!err && !settled(&now)) {
 		if (!cmd_wait_change(end)) {
 			printf("%s: not done within %llu s; it is %s\n", name,
 			       PATIENCE_NS / 1000000000, cmd_state(&now));

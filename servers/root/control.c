@@ -22,6 +22,16 @@ static uint64_t consumed(takt_slot scheduler, unsigned cpu)
 	return scheduler && !takt_scheduler_account(scheduler, cpu, w) ? w[0] : 0;
 }
 
+/* What has been commanded counts already, though it is still to be done. */
+static enum control_state state_of(const struct compartment *c)
+{
+	uint8_t command = c->command;
+
+	if (command == CONTROL_START || command == CONTROL_RESTART)
+		return CONTROL_WAITING;
+	return command || c->end || c->halted ? CONTROL_ENDING : (enum control_state)c->state;
+}
+
 /* The worker may be destroying it meanwhile: then some of it reads as zero. */
 static void read_info(const struct compartment *c, struct control_info *info)
 {
@@ -29,7 +39,7 @@ static void read_info(const struct compartment *c, struct control_info *info)
 	uint64_t factory[3] = {0};
 
 	*info = (struct control_info){
-		.state = c->state,
+		.state = state_of(c),
 		.restarts = c->restarts,
 		.cpu = d->cpu,
 		.priority = d->priority,

@@ -179,13 +179,14 @@ static void finish(struct compartment *c)
 		set_state(c, CONTROL_FAILED);
 		return;
 	}
-	c->state = CONTROL_STOPPED;
 	c->end = END_NONE;
 	c->told_ready = false;
 	c->ready = false;
 	command = atomic_exchange(&c->command, 0);
+	/* In this order: one that is not halted is looked at by its state. */
+	c->state = (uint8_t)after_end(c, command, was_live || command == CONTROL_KILL, was);
 	c->halted = false;
-	set_state(c, after_end(c, command, was_live || command == CONTROL_KILL, was));
+	control_notify();
 }
 
 /* --- One after the other ---------------------------------------------------------------------- */
@@ -258,6 +259,8 @@ static bool advance(struct compartment *c)
 		c->by_policy = 0;
 		set_state(c, CONTROL_WAITING);
 		return true;
+	case CONTROL_ENDING: /* only others see it so */
+		break;
 	}
 	return false;
 }

@@ -348,6 +348,54 @@ TEST(gates_lose_a_thread_that_moves)
 	CHECK_OK(call_words(gate, 0, 0, 0, NULL));
 }
 
+static uint64_t consumed(takt_slot s)
+{
+	uint64_t w[2] = {0};
+
+	CHECK_OK(takt_scheduler_account(s, 0, w));
+	return w[0];
+}
+
+TEST(account_sums_what_was_consumed)
+{
+	struct worker *w = worker_new(spin_ms, (void *)2);
+	takt_slot s, sc = slot_new();
+	uint64_t before, after;
+
+	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, ALL_CPUS, 0, 62, 0, &s));
+	CHECK_EQ(consumed(s), 0);
+	worker_make(w);
+	CHECK_OK(takt_thread_detach(w->slot, w->sc));
+	CHECK_OK(create_sc(s, HELP_PRIO, ms(1), ms(1), 0, sc));
+	CHECK_OK(takt_thread_attach(w->slot, sc));
+	before = takt_now();
+	worker_start(w);
+	worker_join(w);
+	after = takt_now();
+	CHECK(consumed(s) >= ms(2) - us(100));
+	CHECK(consumed(s) <= after - before);
+	before = consumed(s);
+	CHECK_OK(takt_factory_destroy(test_factory, sc));
+	CHECK(consumed(s) >= before); /* what is gone counts on */
+	CHECK_ERR(takt_scheduler_account(s, cpus(), (uint64_t[2]){0}), TAKT_E_CPU);
+}
+
+/* Bounds the walk of `account`, and the end of a scheduler. */
+TEST(so_many_contexts_and_no_more)
+{
+	takt_slot s, sc = slot_new(), one = slot_new();
+
+	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, ALL_CPUS, 0, 62, 0, &s));
+	CHECK_OK(create_sc(s, 1, ms(1), ms(1), 0, one));
+	for (unsigned i = 1; i < 256; i++) {
+		CHECK_OK(create_sc(s, 1, ms(1), ms(1), 0, sc));
+		CHECK_OK(takt_task_cap_delete(TAKT_ROOT_TASK, sc, 1));
+	}
+	CHECK_ERR(create_sc(s, 1, ms(1), ms(1), 0, sc), TAKT_E_QUOTA);
+	CHECK_OK(takt_factory_destroy(test_factory, one));
+	CHECK_OK(create_sc(s, 1, ms(1), ms(1), 0, sc));
+}
+
 static const struct test tests[] = {
 	T(create_sc_tells_what_was_asked_for),
 	T(create_sc_errors),
@@ -359,6 +407,8 @@ static const struct test tests[] = {
 	T(info_of_each_cpu),
 	T(idle_time_is_counted),
 	T(info_errors),
+	T(account_sums_what_was_consumed),
+	T(so_many_contexts_and_no_more),
 	T(run_errors),
 	T(threads_move_between_cpus),
 	T(threads_with_irqs_do_not_move),

@@ -35,7 +35,8 @@ enum control_state {
 	CONTROL_STARTING, /* is being built, or is not ready yet */
 	CONTROL_RUNNING,
 	CONTROL_STOPPED, /* by command, by its description, by its end, or beyond restart-limit */
-	CONTROL_FAILED	 /* could not be built */
+	CONTROL_FAILED,	 /* could not be built */
+	CONTROL_ENDING	 /* is being destroyed; what follows is not decided yet */
 };
 
 #define CONTROL_NAME 32
