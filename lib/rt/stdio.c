@@ -4,8 +4,9 @@
  *
  * A thread collects its line in thread-local memory and writes it in one piece, so the lines of
  * several threads do not mix and no lock is needed. Printing never waits: what the session does not
- * take at the second attempt is lost.
+ * take at the second attempt is lost, and the session says so.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <takt/proto/console.h>
@@ -41,7 +42,7 @@ __attribute__((weak)) void rt_write(const char *s, unsigned len)
 	n = console_write(session, s, len);
 	if (n >= 0 && (unsigned)n < len) {
 		takt_yield();
-		(void)!console_write(session, s + n, len - (unsigned)n);
+		(void)!console_print(session, s + n, len - (unsigned)n);
 	}
 }
 
@@ -59,6 +60,27 @@ static int put(char c, FILE *file)
 	if (c == '\n' || line.len == LINE_SIZE)
 		rt_stdio_flush();
 	return (unsigned char)c;
+}
+
+void rt_log(unsigned level, const char *format, ...)
+{
+	char text[LINE_SIZE];
+	va_list args;
+	int n = 0;
+
+	if (env_cap("console"))
+		n = snprintf(text, sizeof(text), "<%u>", level);
+	else if (level > RT_INFO)
+		return; /* nobody can ask the kernel's log for more */
+	va_start(args, format);
+	n += vsnprintf(text + n, sizeof(text) - (size_t)n, format, args);
+	va_end(args);
+	if (n > LINE_SIZE - 1)
+		n = LINE_SIZE - 1;
+	text[n] = '\n';
+	if (line.len)
+		(void)put('\n', NULL);
+	rt_write(text, (unsigned)n + 1);
 }
 
 static int flush(FILE *file)

@@ -2,13 +2,16 @@
 /*
  * console: owns the UART and shares it among sessions.
  *
- *   device, irq    the PL011
- *   session-names  names of the sessions, in the order of their numbers
- *   interactive    name of the session that has the terminal at first
+ *   device, irq      the PL011
+ *   session-names    names of the sessions, in the order of their numbers
+ *   session-colours  their colours, in the same order
+ *   colours          "off": everything plain
+ *   interactive      name of the session that has the terminal at first
+ *   history          bytes of each session's output that are shown again when it gets the terminal
  *
  * A client holds a gate whose badge is its session. Each session has buffers of its own, so that
  * nobody's flood takes another's room, and no call waits for the device. Ctrl-T and a digit gives
- * the terminal to that session, Ctrl-T ? lists them, Ctrl-T Ctrl-T sends one Ctrl-T.
+ * the terminal to that session, Ctrl-T L lists them, Ctrl-T Ctrl-T sends one Ctrl-T.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +27,8 @@
 #include "uart.h"
 
 #define IRQ_BADGE 1
+#define HISTORY 4096
+#define HISTORY_MAX 65536
 #define ESCAPE_PATIENCE_NS 20000000 /* for the rest of an escape sequence, see mux.h */
 
 struct console {
@@ -92,20 +97,25 @@ static uint64_t *word(struct takt_msg *m, unsigned n)
 
 static int do_write(struct console *c, struct takt_msg *m)
 {
-	uint64_t words[CONSOLE_MAX / 8];
+	uint64_t words[CONSOLE_MAX / 8], bytes = m->w[0] & ~CONSOLE_AGAIN;
 	unsigned count;
 
 	if (TAKT_TAG_WORDS(m->tag) < 1)
 		return TAKT_E_MSG;
-	if (m->w[0] > CONSOLE_MAX)
+	if (bytes > CONSOLE_MAX)
 		return TAKT_E_RANGE;
-	count = (unsigned)(m->w[0] + 7) / 8;
+	count = (unsigned)(bytes + 7) / 8;
 	if (TAKT_TAG_WORDS(m->tag) < 1 + count)
 		return TAKT_E_MSG;
 	for (unsigned i = 0; i < count; i++)
 		words[i] = *word(m, 1 + i);
-	m->w[0] = mux_write(&c->mux, (unsigned)m->badge, (const uint8_t *)words,
-			    (unsigned)m->w[0]);
+	if (m->w[0] & CONSOLE_AGAIN)
+		bytes = mux_write(&c->mux, (unsigned)m->badge, (const uint8_t *)words,
+				  (unsigned)bytes);
+	else
+		bytes = mux_print(&c->mux, (unsigned)m->badge, (const uint8_t *)words,
+				  (unsigned)bytes);
+	m->w[0] = bytes;
 	start_output(c);
 	return server_words(m, 1);
 }
@@ -156,10 +166,54 @@ static int do_notify(struct console *c, struct takt_msg *m)
 	return err;
 }
 
+static int do_info(struct console *c, struct takt_msg *m)
+{
+	uint64_t name[CONSOLE_NAME / 8] = {0}, n = m->w[0];
+	const struct mux_session *s;
+
+	if (TAKT_TAG_WORDS(m->tag) < 1)
+		return TAKT_E_MSG;
+	if (n >= c->mux.count)
+		return TAKT_E_RANGE;
+	s = &c->mux.session[n];
+	memcpy(name, s->name, sizeof(s->name));
+	m->w[0] = s->level;
+	m->w[1] = s->lost_ever;
+	m->w[2] = s->put - s->get;
+	m->w[3] = n == c->mux.interactive;
+	for (unsigned i = 0; i < CONSOLE_NAME / 8; i++)
+		*word(m, 4 + i) = name[i];
+	return server_words(m, 4 + CONSOLE_NAME / 8);
+}
+
+static int do_level(struct console *c, struct takt_msg *m)
+{
+	if (TAKT_TAG_WORDS(m->tag) < 2)
+		return TAKT_E_MSG;
+	if (m->w[0] >= c->mux.count || m->w[1] > CONSOLE_DEBUG)
+		return TAKT_E_RANGE;
+	c->mux.session[m->w[0]].level = (uint8_t)m->w[1];
+	return 0;
+}
+
+static int handle_control(struct console *c, struct takt_msg *m)
+{
+	switch (TAKT_TAG_LABEL(m->tag)) {
+	case CONSOLE_INFO:
+		return do_info(c, m);
+	case CONSOLE_LEVEL:
+		return do_level(c, m);
+	default:
+		return TAKT_E_OP;
+	}
+}
+
 static int handle(void *self, struct takt_msg *m)
 {
 	struct console *c = self;
 
+	if (m->badge == CONSOLE_CONTROL)
+		return handle_control(c, m);
 	if (m->badge >= c->mux.count)
 		return TAKT_E_RANGE;
 	switch (TAKT_TAG_LABEL(m->tag)) {
@@ -174,23 +228,82 @@ static int handle(void *self, struct takt_msg *m)
 	}
 }
 
-static void add_sessions(struct mux *m)
+/* --- Sessions, from the description. What is wrong with it is said on the terminal, later. ------ */
+
+static const struct {
+	const char *name;
+	uint8_t number; /* "Select Graphic Rendition" */
+} colour_names[] = {
+	{"none", 0},	      {"red", 31},	    {"green", 32},	 {"yellow", 33},
+	{"blue", 34},	      {"magenta", 35},	    {"cyan", 36},	 {"bright-red", 91},
+	{"bright-green", 92}, {"bright-yellow", 93}, {"bright-blue", 94}, {"bright-magenta", 95},
+	{"bright-cyan", 96},
+};
+
+/* Of sessions that the description gives none. tools/takt/description.py has the same. */
+static const uint8_t palette[] = {36, 33, 32, 35, 94, 96, 93, 92, 95, 34};
+
+static const char *string_at(const char *property, int i)
 {
 	const struct takt_env *env = env_get();
-	const char *interactive = env_string("interactive", "");
-	const void *fdt = (const char *)env + env->fdt_offset;
-	int count = env->fdt_offset ? fdt_stringlist_count(fdt, 0, "session-names") : 0;
 
-	for (int i = 0; i < count; i++) {
-		const char *name = fdt_stringlist_get(fdt, 0, "session-names", i, NULL);
+	return env->fdt_offset ? fdt_stringlist_get((const char *)env + env->fdt_offset, 0,
+						    property, i, NULL) :
+				 NULL;
+}
 
-		if (!mux_add(m, name))
-			break;
-		if (!strcmp(name, interactive))
-			m->interactive = (unsigned)i;
+static uint8_t colour_of(struct mux *m, int i)
+{
+	const char *name = string_at("session-colours", i);
+
+	for (unsigned n = 0; name && n < sizeof(colour_names) / sizeof(colour_names[0]); n++)
+		if (!strcmp(name, colour_names[n].name))
+			return colour_names[n].number;
+	if (name)
+		mux_say(m, "session-colours: '%s' is no colour", name);
+	return palette[(unsigned)i % sizeof(palette)];
+}
+
+static bool add_session(struct mux *m, int i, const char *name)
+{
+	uint64_t history = env_number("history", HISTORY);
+	uint8_t *ring;
+
+	if (history > HISTORY_MAX)
+		history = HISTORY_MAX;
+	ring = malloc(MUX_OUT + history);
+	if (!ring) {
+		mux_say(m, "session-names: no memory for '%s' (memory, history)", name);
+		return false;
 	}
-	if (count <= 0)
-		(void)mux_add(m, "root");
+	if (mux_add(m, name, colour_of(m, i), ring, (uint32_t)history))
+		return true;
+	mux_say(m, "session-names: '%s' is one too many, there are %u", name, MUX_SESSIONS);
+	return false;
+}
+
+static void add_sessions(struct mux *m)
+{
+	static uint8_t own[MUX_OUT];
+	const char *name, *interactive = env_string("interactive", NULL);
+	bool found = !interactive;
+
+	mux_init(m, own);
+	m->colours = strcmp(env_string("colours", "on"), "off");
+	for (int i = 0; (name = string_at("session-names", i)); i++) {
+		if (!add_session(m, i, name))
+			break;
+		if (interactive && !strcmp(name, interactive)) {
+			m->interactive = (unsigned)i;
+			found = true;
+		}
+	}
+	if (!m->count)
+		(void)add_session(m, 0, "root");
+	if (!found)
+		mux_say(m, "interactive: there is no session '%s'", interactive);
+	if (env_number("history", HISTORY) > HISTORY_MAX)
+		mux_say(m, "history: more than %u bytes", HISTORY_MAX);
 }
 
 int main(void)
@@ -213,6 +326,10 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	add_sessions(&c->mux);
+	if (!c->mux.count) {
+		printf("console: no memory for any session (memory, history)\n");
+		return EXIT_FAILURE;
+	}
 	err = takt_irq_bind_thread(c->irq, TAKT_SELF_THREAD, IRQ_BADGE);
 	if (err) {
 		printf("console: cannot bind its interrupt: %s\n", rt_error(err));
@@ -221,5 +338,6 @@ int main(void)
 	/* From here on the device is ours alone. Without a log capability somebody else says so. */
 	(void)!takt_log_off(TAKT_SELF_LOG);
 	uart_init(&c->uart);
+	start_output(c);
 	server_run(&c->server);
 }

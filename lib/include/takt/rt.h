@@ -58,6 +58,11 @@ void rt_thread_exit(void) __attribute__((noreturn));
 /* Where standard output goes, line by line; a program may define its own. */
 void rt_write(const char *s, unsigned len);
 
+/* Prints a line with a level: on a console session it is shown if the session's level is not below.
+ * The line is one piece, without an end of line; it is cut at 159 characters. */
+enum rt_level { RT_ERROR, RT_WARNING, RT_INFO, RT_DEBUG };
+void rt_log(unsigned level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Name of an error, "E_CAP"; never null. */
 const char *rt_error(int err);
 
