@@ -18,8 +18,7 @@ static int write_once(takt_slot session, const void *data, unsigned len, uint64_
 
 	memcpy(&m.w[1], data, regs);
 	if (size > regs)
-		memcpy(&takt_utcb()->words[TAKT_REG_WORDS], (const char *)data + regs,
-		       size - regs);
+		memcpy(&takt_utcb()->words[TAKT_REG_WORDS], (const char *)data + regs, size - regs);
 	err = takt_call_until(session, &m, deadline);
 	if (err)
 		return err;

@@ -228,16 +228,17 @@ static int handle(void *self, struct takt_msg *m)
 	}
 }
 
-/* --- Sessions, from the description. What is wrong with it is said on the terminal, later. ------ */
+/* --- Sessions, from the description. What is wrong with it is said on the terminal, later. ------
+ */
 
 static const struct {
 	const char *name;
 	uint8_t number; /* "Select Graphic Rendition" */
 } colour_names[] = {
-	{"none", 0},	      {"red", 31},	    {"green", 32},	 {"yellow", 33},
-	{"blue", 34},	      {"magenta", 35},	    {"cyan", 36},	 {"bright-red", 91},
-	{"bright-green", 92}, {"bright-yellow", 93}, {"bright-blue", 94}, {"bright-magenta", 95},
-	{"bright-cyan", 96},
+	{"default", 0},		{"red", 31},	      {"green", 32},	     {"yellow", 33},
+	{"blue", 34},		{"magenta", 35},      {"cyan", 36},	     {"white", 37},
+	{"bright-red", 91},	{"bright-green", 92}, {"bright-yellow", 93}, {"bright-blue", 94},
+	{"bright-magenta", 95}, {"bright-cyan", 96},  {"bright-white", 97},
 };
 
 /* Of sessions that the description gives none. tools/takt/description.py has the same. */
@@ -248,8 +249,8 @@ static const char *string_at(const char *property, int i)
 	const struct takt_env *env = env_get();
 
 	return env->fdt_offset ? fdt_stringlist_get((const char *)env + env->fdt_offset, 0,
-						    property, i, NULL) :
-				 NULL;
+						    property, i, NULL)
+			       : NULL;
 }
 
 static uint8_t colour_of(struct mux *m, int i)

@@ -43,9 +43,9 @@ static unsigned room(const struct mux_session *s)
 {
 	uint64_t used = s->put - s->get;
 
-	return s->lost_bytes || used > MUX_OUT - MUX_RESERVE ?
-		       0 :
-		       (unsigned)(MUX_OUT - MUX_RESERVE - used);
+	return s->lost_bytes || used > MUX_OUT - MUX_RESERVE
+		       ? 0
+		       : (unsigned)(MUX_OUT - MUX_RESERVE - used);
 }
 
 static void put(struct mux_session *s, const uint8_t *data, unsigned len)

@@ -22,15 +22,15 @@
 
 #define MUX_SESSIONS 16
 #define MUX_NAME 24
-#define MUX_OUT 8192	 /* bytes of a session that wait to go out, at most */
-#define MUX_RESERVE 64	 /* of them for the console's own word about what was lost */
-#define MUX_IN 1024	 /* a power of two */
-#define MUX_LINE 240	 /* a longer line of another session is broken up */
-#define MUX_KEPT 256	 /* of an unfinished interactive line, to print it again */
-#define MUX_SGR 32	 /* of the interactive session's colours, to set them again */
-#define MUX_TURN 512	 /* bytes after which the interactive session lets another line through */
+#define MUX_OUT 8192   /* bytes of a session that wait to go out, at most */
+#define MUX_RESERVE 64 /* of them for the console's own word about what was lost */
+#define MUX_IN 1024    /* a power of two */
+#define MUX_LINE 240   /* a longer line of another session is broken up */
+#define MUX_KEPT 256   /* of an unfinished interactive line, to print it again */
+#define MUX_SGR 32     /* of the interactive session's colours, to set them again */
+#define MUX_TURN 512   /* bytes after which the interactive session lets another line through */
 #define MUX_STAGE (MUX_NAME + MUX_LINE + MUX_KEPT + MUX_SGR + 64)
-#define MUX_PREFIX 0x14	 /* Ctrl-T */
+#define MUX_PREFIX 0x14 /* Ctrl-T */
 
 /* A line that begins with "<N>" is shown if N is not above its session's level. */
 enum mux_level { MUX_ERROR, MUX_WARNING, MUX_INFO, MUX_DEBUG };
@@ -49,14 +49,14 @@ struct mux_session {
 	/* Bytes are numbered from 0 on; byte n is at out[n % (MUX_OUT + history)]. */
 	uint8_t *out;
 	uint32_t history;
-	uint64_t put, get; /* [get, put): to go out */
-	uint64_t show;	   /* next byte for the terminal; below get: shown again */
-	uint32_t lines;	   /* ends of line in [get, put) */
+	uint64_t put, get;	   /* [get, put): to go out */
+	uint64_t show;		   /* next byte for the terminal; below get: shown again */
+	uint32_t lines;		   /* ends of line in [get, put) */
 	struct mux_place at, live; /* of show; of get while show is below */
 	bool returns; /* has sent a carriage return: it makes its own, "\n" stays as it is */
 	/* What there was no room for, since the session was last told so. */
 	uint32_t lost_lines, lost_bytes;
-	bool losing;	     /* the rest of the line that it is at is lost, too */
+	bool losing;	    /* the rest of the line that it is at is lost, too */
 	uint64_t lost_ever; /* lines */
 	uint8_t in[MUX_IN];
 	uint32_t in_put, in_get;
@@ -71,10 +71,10 @@ struct mux {
 	/* The terminal's current line: what the interactive session has printed on it. */
 	uint8_t kept[MUX_KEPT];
 	unsigned kept_len;
-	bool dirty;  /* the cursor is not on an empty line */
-	bool broken; /* another line came in between: print kept again before going on */
-	unsigned escape; /* bytes so far of an escape sequence that is not complete */
-	bool bracket;	 /* it began with ESC [ */
+	bool dirty;	      /* the cursor is not on an empty line */
+	bool broken;	      /* another line came in between: print kept again before going on */
+	unsigned escape;      /* bytes so far of an escape sequence that is not complete */
+	bool bracket;	      /* it began with ESC [ */
 	uint8_t sgr[MUX_SGR]; /* sequences that set the interactive session's present colours */
 	unsigned sgr_len;
 	unsigned turn; /* bytes since another session had its turn; MUX_TURN at end of line */

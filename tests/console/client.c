@@ -13,7 +13,8 @@ static void sleep_ms(uint64_t n)
 	takt_sleep_until(takt_now() + takt_ns_to_ticks(n * 1000000));
 }
 
-/* --- shell: answers lines ------------------------------------------------------------------------ */
+/* --- shell: answers lines ------------------------------------------------------------------------
+ */
 
 static void list(void)
 {
@@ -68,7 +69,8 @@ static void shell(void)
 	}
 }
 
-/* --- polite: lines in pieces, numbered ------------------------------------------------------------ */
+/* --- polite: lines in pieces, numbered
+ * ------------------------------------------------------------ */
 
 static void polite(void)
 {
@@ -84,7 +86,8 @@ static void polite(void)
 		sleep_ms(1000);
 }
 
-/* --- flood: as much as it can -------------------------------------------------------------------- */
+/* --- flood: as much as it can --------------------------------------------------------------------
+ */
 
 static void flood(void)
 {
@@ -100,7 +103,8 @@ static void flood(void)
 	}
 }
 
-/* --- wrong: messages that nobody should send ------------------------------------------------------- */
+/* --- wrong: messages that nobody should send
+ * ------------------------------------------------------- */
 
 static unsigned failures;
 
@@ -173,7 +177,8 @@ static void wrong(void)
 		sleep_ms(1000);
 }
 
-/* --- dying: a thread that is stopped in the middle of its calls --------------------------------- */
+/* --- dying: a thread that is stopped in the middle of its calls ---------------------------------
+ */
 
 static void talk(void *arg)
 {
@@ -210,7 +215,8 @@ static void dying(void)
 		sleep_ms(1000);
 }
 
-/* --- Those that only are there ------------------------------------------------------------------ */
+/* --- Those that only are there ------------------------------------------------------------------
+ */
 
 static void deaf(void)
 {

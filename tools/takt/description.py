@@ -8,11 +8,19 @@ import libfdt
 from takt.machine import BUILD
 
 
-class Led:
-    """An LED's owner, and the period in seconds that the description promises, or None."""
+# "Select Graphic Rendition" numbers; servers/console/main.c has the same.
+PALETTE = [36, 33, 32, 35, 94, 96, 93, 92, 95, 34]
+COLOURS = {"default": 0, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35,
+           "cyan": 36, "white": 37}
+COLOURS |= {f"bright-{name}": number + 60 for name, number in COLOURS.items() if number}
 
-    def __init__(self, owner, period):
-        self.owner, self.period = owner, period
+
+class Led:
+    """An LED's owner, the period in seconds that the description promises, or None, and the colour
+    of the owner's console session."""
+
+    def __init__(self, owner, period, colour):
+        self.owner, self.period, self.colour = owner, period, colour
 
 
 def _nodes(fdt, parent):
@@ -47,11 +55,43 @@ def _owner(fdt, node):
     return _text(fdt, node, "program") or fdt.get_name(node)
 
 
-def leds(system):
-    """{number: Led} of the lines that the description hands to programs and machines."""
-    fdt = libfdt.Fdt((BUILD / f"systems/{system}.dtb").read_bytes())
-    found = {}
-    for node in _nodes(fdt, 0):
+def _strings(fdt, node, name):
+    value = fdt.getprop(node, name, libfdt.QUIET_NOTFOUND)
+    return [] if isinstance(value, int) else value.as_stringlist()
+
+
+def _session(fdt, node):
+    """Number of a node's console session, and its colour; or None, and 0."""
+    value = fdt.getprop(node, "console", libfdt.QUIET_NOTFOUND)
+    if isinstance(value, int):
+        return None, 0
+    phandle, session = struct.unpack(">II", value[:8])
+    colours = _strings(fdt, fdt.node_offset_by_phandle(phandle), "session-colours")
+    if session < len(colours):
+        return session, COLOURS.get(colours[session], 0)
+    return session, PALETTE[session % len(PALETTE)]
+
+
+class System:
+    """What is of interest for somebody who watches a system:
+    leds      {number: Led} of the lines that it hands to programs and machines
+    linux     name of the first machine, or None
+    monitor   number of the console session of the program "monitor", or None"""
+
+    def __init__(self, name):
+        fdt = libfdt.Fdt((BUILD / f"systems/{name}.dtb").read_bytes())
+        self.linux, self.monitor, leds = None, None, {}
+        for node in _nodes(fdt, 0):
+            if not self.linux and _text(fdt, node, "compatible") == "takt,vm":
+                self.linux = fdt.get_name(node)
+            if _text(fdt, node, "program") == "monitor":
+                self.monitor = _session(fdt, node)[0]
+            leds |= self._leds(fdt, node)
+        self.leds = dict(sorted(leds.items()))
+
+    @staticmethod
+    def _leds(fdt, node):
+        found = {}
         for prop in _properties(fdt, node):
             if not prop.name.endswith("gpios"):
                 continue
@@ -61,5 +101,10 @@ def leds(system):
                 line, *cells = cells
                 cells = cells[_number(fdt, controller, "#gpio-cells") - 1:]
                 period = _number(fdt, node, "period-ms")
-                found[line] = Led(_owner(fdt, node), period and period / 1000)
-    return dict(sorted(found.items()))
+                found[line] = Led(_owner(fdt, node), period and period / 1000,
+                                  _session(fdt, node)[1])
+        return found
+
+
+def leds(system):
+    return System(system).leds
