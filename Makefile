@@ -10,7 +10,7 @@ CROSS_CLANG := build/aarch64-clang
 HOST := build/host
 FREERTOS := -Dfreertos_path=$(FREERTOS_KERNEL_PATH)
 
-.PHONY: all configure clang clang-target host demo test endurance bench check docs setup clean help
+.PHONY: all configure clang clang-target host demo trace test endurance bench check docs setup clean help
 
 all: configure
 	@ninja -C $(CROSS)
@@ -44,6 +44,9 @@ clang-target: setup $(CROSS_CLANG)/build.ninja
 
 demo: all
 	@tools/demo $(SYSTEM)
+
+trace: all
+	@tools/trace $(SYSTEM)
 
 test: all clang-target host
 	@tests/run
@@ -80,6 +83,7 @@ clean:
 help:
 	@echo "make                      build the kernel, the programs and the systems"
 	@echo "make demo [SYSTEM=demo]   run a system on QEMU, with its LEDs and its console"
+	@echo "make trace [SYSTEM=demo]  record a second of it, for ui.perfetto.dev or chrome://tracing"
 	@echo "make test                 build, then run all tests"
 	@echo "make endurance            hostile tasks on 4 CPUs, for minutes"
 	@echo "make bench [NAMES=\"...\"]  measure"

@@ -93,7 +93,8 @@ static void objects(void)
 	X(FACTORY_INFO, "read its account")                                                        \
 	X(INTC_GET, "obtain irqs for hardware lines")                                              \
 	X(LOG_WRITE, "write")                                                                      \
-	X(LOG_SYSTEM, "power off, reset, trace events")
+	X(LOG_SYSTEM, "leave the console, power off, reset")                                       \
+	X(LOG_TRACE, "trace events")
 
 static void rights(void)
 {

@@ -64,6 +64,7 @@ enum takt_op {
 
 #define TAKT_R_LOG_WRITE 0x1
 #define TAKT_R_LOG_SYSTEM 0x2
+#define TAKT_R_LOG_TRACE 0x4
 
 enum takt_task_kind { TAKT_TASK_NATIVE, TAKT_TASK_VM };
 enum takt_thread_kind { TAKT_THREAD_PLAIN, TAKT_THREAD_PV, TAKT_THREAD_MACHINE };

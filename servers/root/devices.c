@@ -161,6 +161,10 @@ int machine_give(struct compartment *c)
 {
 	int err = 0;
 
+	if (fdt_getprop(system_fdt, c->desc.node, "trace", NULL))
+		err = compartment_give(c, "trace", TAKT_ROOT_LOG, TAKT_R_LOG_TRACE);
+	if (err)
+		return err;
 	if (c->desc.vm || fdt_getprop(system_fdt, c->desc.node, "archive", NULL))
 		err = compartment_give(c, "archive", TAKT_ROOT_ARCHIVE, TAKT_R_MEM_READ);
 	if (!err && c->desc.ram) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Event traces: making a ring, switching kinds on and off, and what is recorded in which order. */
 #include <string.h>
-#include <takt/trace.h>
+#include <takt/trace_reader.h>
 
 #include "harness.h"
 
@@ -72,7 +72,7 @@ static int map(takt_slot factory, takt_slot task, uint64_t cpu, uint64_t va, uin
 TEST(map_errors)
 {
 	takt_slot f = test_factory, task = TAKT_ROOT_TASK;
-	takt_slot log = cap_with(TAKT_ROOT_LOG, TAKT_R_LOG_WRITE);
+	takt_slot log = cap_without(TAKT_ROOT_LOG, TAKT_R_LOG_TRACE);
 	uint64_t va = va_new(PAGES * PAGE);
 	struct account before = account(f);
 	void *used = window_map(ram_new(PAGE), 0, PAGE, TAKT_MAP_READ);
@@ -115,7 +115,7 @@ TEST(map_without_memory)
 
 TEST(control_errors)
 {
-	takt_slot log = cap_with(TAKT_ROOT_LOG, TAKT_R_LOG_WRITE);
+	takt_slot log = cap_without(TAKT_ROOT_LOG, TAKT_R_LOG_TRACE);
 
 	CHECK_ERR(takt_trace_control(TAKT_ROOT_LOG, 0, 0), TAKT_E_STATE);
 	CHECK_ERR(takt_trace_control(TAKT_ROOT_LOG, 0, TAKT_TRACE_ALL), TAKT_E_STATE);

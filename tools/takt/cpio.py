@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writing cpio archives in the "newc" format."""
+"""Writing and reading cpio archives in the "newc" format."""
 
 import stat
 
@@ -49,3 +49,20 @@ class Writer:
     def close(self):
         self._record("TRAILER!!!", 0)
         self._pad(4096)
+
+
+def read(data):
+    """(name, contents) of an archive's files, in order."""
+    at = 0
+    while data[at:at + 6] == b"070701":
+        field = [int(data[at + 6 + 8 * n:at + 14 + 8 * n], 16) for n in range(13)]
+        size, name_size = field[6], field[11]
+        name = data[at + HEADER:at + HEADER + name_size].split(b"\0")[0].decode()
+        at += HEADER + name_size
+        at += -at % 4
+        if name == "TRAILER!!!":
+            return
+        yield name, data[at:at + size]
+        at += size
+        at += -at % 4
+    raise ValueError("not a cpio archive in newc format")

@@ -38,14 +38,20 @@ def _properties(fdt, node):
         offset = fdt.next_property_offset(offset, libfdt.QUIET_NOTFOUND)
 
 
+def _get(fdt, node, name):
+    """A property, or None. (Fdt.getprop takes a reference to None away for each that is missing;
+    Python ends when there are none left.)"""
+    return next((prop for prop in _properties(fdt, node) if prop.name == name), None)
+
+
 def _number(fdt, node, name):
-    value = fdt.getprop(node, name, libfdt.QUIET_NOTFOUND)
-    return None if isinstance(value, int) else value.as_uint32()
+    value = _get(fdt, node, name)
+    return value and value.as_uint32()
 
 
 def _text(fdt, node, name):
-    value = fdt.getprop(node, name, libfdt.QUIET_NOTFOUND)
-    return None if isinstance(value, int) else value.as_str()
+    value = _get(fdt, node, name)
+    return value and value.as_str()
 
 
 def _owner(fdt, node):
@@ -55,21 +61,31 @@ def _owner(fdt, node):
     return _text(fdt, node, "program") or fdt.get_name(node)
 
 
-def _strings(fdt, node, name):
-    value = fdt.getprop(node, name, libfdt.QUIET_NOTFOUND)
-    return [] if isinstance(value, int) else value.as_stringlist()
+def strings(fdt, node, name):
+    """A list of strings; empty where there is no such property."""
+    value = _get(fdt, node, name)
+    return bytes(value or b"").decode().split("\0")[:-1]
 
 
 def _session(fdt, node):
     """Number of a node's console session, and its colour; or None, and 0."""
-    value = fdt.getprop(node, "console", libfdt.QUIET_NOTFOUND)
-    if isinstance(value, int):
+    value = _get(fdt, node, "console")
+    if not value:
         return None, 0
     phandle, session = struct.unpack(">II", value[:8])
-    colours = _strings(fdt, fdt.node_offset_by_phandle(phandle), "session-colours")
+    colours = strings(fdt, fdt.node_offset_by_phandle(phandle), "session-colours")
     if session < len(colours):
         return session, COLOURS.get(colours[session], 0)
     return session, PALETTE[session % len(PALETTE)]
+
+
+def console_of(fdt):
+    """Path and phandle of the console's node, and the names of its sessions; or None."""
+    for node in _nodes(fdt, 0):
+        if _text(fdt, node, "program") == "console" and fdt.get_phandle(node):
+            return "/" + fdt.get_name(node), fdt.get_phandle(node), strings(fdt, node,
+                                                                            "session-names")
+    return None
 
 
 class System:

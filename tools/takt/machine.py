@@ -75,11 +75,13 @@ def _load(path, address):
     return ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
 
 
-def command(system, trace, dtb=None, append=None, build=BUILD, kernel="takt", **board):
+def command(system, trace, dtb=None, append=None, build=BUILD, kernel="takt", archive=None,
+            **board):
     """QEMU's command line; the serial line is its standard input and output, the LEDs go to the
     file `trace`. `dtb` takes the place of the tree that QEMU makes, `append` is the kernel's command
-    line; kernel and system are from the folder `build`."""
-    line = _board(**board) + ["-kernel", _kernel(build, kernel), "-initrd", _archive(system, build)]
+    line; kernel and system are from the folder `build`, or the system is the file `archive`."""
+    line = _board(**board) + ["-kernel", _kernel(build, kernel),
+                              "-initrd", str(archive or _archive(system, build))]
     if append:
         line += ["-append", append]
     if dtb:

@@ -66,8 +66,4 @@ void rt_log(unsigned level, const char *format, ...) __attribute__((format(print
 /* Name of an error, "E_CAP"; never null. */
 const char *rt_error(int err);
 
-/* Prints a ring of the kernel's event trace, for tools/trace-json. */
-struct takt_trace_ring;
-void rt_trace_dump(const struct takt_trace_ring *ring);
-
 #endif
