@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gpio: owns a PL061 and hands out its lines one by one.
+ * The clients' side of the server.
  *
- *   device  the controller's registers
- *   irq     its interrupt; masked at the controller, for nothing waits for edges yet
+ *   device             the controller's registers
+ *   irq                its interrupt
+ *   irq-priority, irq-budget-us, irq-period-us
+ *                      time for edges and for changes from other CPUs, from the server's share
+ *   edge-interval-us   an input's irq is triggered no more often than that
  *
- * A client holds a gate whose badge is its line, so it cannot name another. The server is passive
- * with a thread on each CPU: an access runs on the client's own scheduling context, without a
- * message to another CPU. Its only state is the hardware. GPIODATA is masked by the address, so
- * setting one line is one store that needs no lock. GPIODIR has no such mask: see set_direction.
+ * A client holds a gate whose badge is its line, so it cannot name another. These threads are
+ * passive, one on each CPU: an access runs on the client's own scheduling context. The data
+ * register is masked by the address, so setting one line is one store that needs no lock. All that
+ * changes how a line works is done by the lines' thread (lines.c), which they call.
  */
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,86 +20,97 @@
 #include <takt/rt.h>
 #include <takt/server.h>
 
-#define LINES 8
+#include "gpio.h"
 
-/* Register offsets; those of GPIODATA carry the mask of lines in address bits 2..9. */
-#define DATA(lines) ((lines) << 2)
-#define DIR 0x400
-#define IE 0x410
-#define IC 0x41c
-#define AFSEL 0x420
+volatile uint8_t *registers;
 
-static volatile uint8_t *registers;
-static atomic_flag direction_busy = ATOMIC_FLAG_INIT;
-
-static uint32_t get(unsigned offset)
+/* Only a kernel's irq will do: triggering somebody's gate would be a call that may not end. */
+static int keep_irq(const struct server *s, takt_slot *kept)
 {
-	return *(volatile uint32_t *)(registers + offset);
-}
+	enum takt_type type;
+	uint64_t rights;
+	int slot, err = takt_task_cap_inspect(TAKT_SELF_TASK, s->window, &type, &rights);
 
-static void set(unsigned offset, uint32_t value)
-{
-	*(volatile uint32_t *)(registers + offset) = value;
-}
-
-/*
- * GPIODIR holds the bits of all lines, and the threads of two CPUs may want to change it at once.
- * The loser does not wait for the other, which runs on a budget of its client's and may be without
- * one at this moment: it gets E_AGAIN. A line that has its direction already never does.
- */
-static int set_direction(uint32_t line, bool output)
-{
-	if (!(get(DIR) & line) == !output)
-		return 0;
-	if (atomic_flag_test_and_set_explicit(&direction_busy, memory_order_acquire))
-		return TAKT_E_AGAIN;
-	set(DIR, output ? get(DIR) | line : get(DIR) & ~line);
-	atomic_flag_clear_explicit(&direction_busy, memory_order_release);
+	if (err)
+		return err;
+	if (type != TAKT_IRQ)
+		return type ? TAKT_E_TYPE : TAKT_E_CAP;
+	if (!(rights & TAKT_R_IRQ_TRIGGER))
+		return TAKT_E_RIGHTS;
+	slot = server_keep_cap(s, 0);
+	if (slot < 0)
+		return slot;
+	*kept = (takt_slot)slot;
 	return 0;
+}
+
+static int handle_edge(const struct server *s, unsigned line, const struct takt_msg *m)
+{
+	takt_slot irq = 0;
+	int err = 0;
+
+	if (TAKT_TAG_WORDS(m->tag) < 1)
+		return TAKT_E_MSG;
+	if (m->w[0] > GPIO_BOTH_EDGES)
+		return TAKT_E_INVAL;
+	if (TAKT_TAG_CAPS(m->tag) != (m->w[0] != GPIO_EDGES_OFF))
+		return TAKT_E_MSG;
+	if (m->w[0] != GPIO_EDGES_OFF)
+		err = keep_irq(s, &irq);
+	if (err)
+		return err;
+	err = line_edges(line, (unsigned)m->w[0], irq);
+	if (err && irq) {
+		(void)!takt_task_cap_delete(TAKT_SELF_TASK, irq, 1);
+		env_slot_free(irq);
+	}
+	return err;
 }
 
 static int handle(void *self, struct takt_msg *m)
 {
-	uint32_t line;
+	unsigned line = (unsigned)m->badge, op = TAKT_TAG_LABEL(m->tag);
 
-	(void)self;
 	if (m->badge >= LINES)
 		return TAKT_E_RANGE;
-	line = 1u << m->badge;
-	switch (TAKT_TAG_LABEL(m->tag)) {
+	switch (op) {
 	case GPIO_SET:
-		if (TAKT_TAG_WORDS(m->tag) < 1)
-			return TAKT_E_MSG;
-		if (m->w[0] > 1)
-			return TAKT_E_INVAL;
-		set(DATA(line), m->w[0] ? line : 0);
-		return 0;
-	case GPIO_GET:
-		m->w[0] = get(DATA(line)) ? 1 : 0;
-		return server_words(m, 1);
 	case GPIO_DIRECTION:
 		if (TAKT_TAG_WORDS(m->tag) < 1)
 			return TAKT_E_MSG;
 		if (m->w[0] > 1)
 			return TAKT_E_INVAL;
-		return set_direction(line, m->w[0]);
+		if (op == GPIO_DIRECTION)
+			return line_direction(line, m->w[0]);
+		reg_set(GPIODATA(1u << line), m->w[0] << line);
+		return 0;
+	case GPIO_GET:
+		m->w[0] = reg_get(GPIODATA(1u << line)) ? 1 : 0;
+		return server_words(m, 1);
+	case GPIO_EDGE:
+		return handle_edge(self, line, m);
 	default:
 		return TAKT_E_OP;
 	}
 }
 
+static void serve(void)
+{
+	struct server server = {.handle = handle, .self = &server, .window = server_window()};
+
+	server_run(&server);
+}
+
 /* The threads of the other CPUs: the same server, with the same hardware as its state. */
 void server_thread(unsigned index)
 {
-	struct server server = {.handle = handle};
-
 	(void)index;
-	server_run(&server);
+	serve();
 }
 
 int main(void)
 {
-	struct server server = {.handle = handle};
+	int err;
 
 	registers = rt_map_device(env_cap("device"), 0);
 	if (!registers) {
@@ -107,8 +119,14 @@ int main(void)
 	}
 	/* No interrupts, no alternate functions. Levels and directions stay: after a restart of
 	 * this server the clients' lines are as they were. */
-	set(IE, 0);
-	set(IC, 0xff);
-	set(AFSEL, 0);
-	server_run(&server);
+	reg_set(GPIOIE, 0);
+	reg_set(GPIOIC, 0xff);
+	reg_set(GPIOAFSEL, 0);
+	err = lines_init();
+	if (err) {
+		printf("gpio: no thread for its lines (irq, irq-..., priorities, share): %s\n",
+		       rt_error(err));
+		return EXIT_FAILURE;
+	}
+	serve();
 }

@@ -45,6 +45,7 @@ stamp:
 	ret
 
 /* Where interrupts enter the paravirtual guest of pv.c: every general register is free. */
+	.section .text.pv_entry, "ax"
 	.global pv_entry
 	.type pv_entry, %function
 pv_entry:

@@ -2,10 +2,12 @@
 """QEMU as takt's machine, and what can be seen of it from outside: serial line and LEDs."""
 
 import fcntl
+import json
 import os
 import pathlib
 import re
 import select
+import socket
 import struct
 import subprocess
 import tempfile
@@ -197,14 +199,74 @@ class Leds:
         self.folder.cleanup()
 
 
-class Machine:
-    """A running machine for tests: `serial` is a pexpect object, `leds` a Leds. Started by what
-    `line` makes of the LED trace's path: Machine(lambda trace: command("demo", trace))."""
+class Inputs:
+    """The input lines of a machine's GPIO controller, driven from outside by way of two sockets to
+    QEMU: `options` are for its command line, connect() is called when it runs."""
 
-    def __init__(self, line):
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="takt-")
+        self.listeners = [self._listen(name) for name in ("qmp", "qtest")]
+        self.options = ["-qmp", f"unix:{self.folder.name}/qmp",
+                        "-qtest", f"unix:{self.folder.name}/qtest", "-qtest-log", "none"]
+
+    def _listen(self, name):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"{self.folder.name}/{name}")
+        listener.listen(1)
+        listener.settimeout(60)
+        return listener
+
+    def connect(self):
+        connections = [listener.accept()[0] for listener in self.listeners]
+        for connection in connections:
+            connection.settimeout(60)
+        self.qmp, self.qtest = (connection.makefile("rw") for connection in connections)
+        self.qmp.readline()                                         # a greeting
+        self._execute("qmp_capabilities")
+        devices = self._execute("qom-list", path="/machine/unattached")
+        self.path = next(device["name"] for device in devices if device["type"] == "child<pl061>")
+
+    def _execute(self, command, **arguments):
+        self.qmp.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.qmp.flush()
+        while True:                                                 # events come in between
+            answer = json.loads(self.qmp.readline())
+            if "error" in answer:
+                raise RuntimeError(f"QEMU: {command}: {answer['error']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def set(self, line, level):
+        self.qtest.write(f"set_irq_in /machine/unattached/{self.path} unnamed-gpio-in {line} "
+                         f"{level}\n")
+        self.qtest.flush()
+        answer = self.qtest.readline()
+        if not answer.startswith("OK"):
+            raise RuntimeError(f"QEMU: set_irq_in: {answer}")
+
+    def power_key(self):
+        """Line 3: up, and down again after a tenth of a second."""
+        self._execute("system_powerdown")
+
+    def close(self):
+        for listener in self.listeners:
+            listener.close()
+        self.folder.cleanup()
+
+
+class Machine:
+    """A running machine for tests: `serial` is a pexpect object, `leds` a Leds, `inputs` an Inputs
+    if wanted. Started by what `line` makes of the LED trace's path:
+    Machine(lambda trace: command("demo", trace))."""
+
+    def __init__(self, line, inputs=False):
         self.leds = Leds()
+        self.inputs = Inputs() if inputs else None
         self.serial = pexpect.popen_spawn.PopenSpawn(
-            line(self.leds.path) + ["-serial", "stdio", "-monitor", "none"], timeout=60)
+            line(self.leds.path) + ["-serial", "stdio", "-monitor", "none"]
+            + (self.inputs.options if inputs else []), timeout=60)
+        if inputs:
+            self.inputs.connect()
 
     def __enter__(self):
         return self
@@ -213,6 +275,8 @@ class Machine:
         self.serial.proc.kill()
         self.serial.proc.wait()
         self.leds.close()
+        if self.inputs:
+            self.inputs.close()
 
     def wait_exit(self, timeout):
         """Reads the serial line until QEMU has ended: what came, as text, and whether it did."""
