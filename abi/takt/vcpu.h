@@ -68,7 +68,11 @@ enum takt_virq_action {
 	TAKT_VIRQ_UNLATCH,    /* forget an edge that is pending */
 	TAKT_VIRQ_DEACTIVATE, /* make it inactive */
 	TAKT_VIRQ_ACTIVATE,   /* make it active */
+	/* Riders only: software-generated interrupt from this vCPU to those whose bits stand from
+	 * TAKT_VIRQ_SGI_SHIFT on. */
+	TAKT_VIRQ_SGI,
 };
+#define TAKT_VIRQ_SGI_SHIFT 8
 
 /* One change of a virtual interrupt that rides on `resume`. */
 struct takt_vcpu_rider {
@@ -92,7 +96,7 @@ struct takt_vcpu_page {
 	uint64_t entry, entry_sp;
 	volatile uint32_t hint, sel;
 	uint32_t riders; /* entries of `rider` to apply at the next resume; the kernel zeroes it */
-	uint32_t reserved;
+	uint32_t standby; /* not 0: the next resume begins as if with WFI; the kernel zeroes it */
 	struct takt_vcpu_rider rider[TAKT_VCPU_RIDERS];
 	volatile uint32_t virq[32]; /* configuration of the private interrupts */
 };

@@ -64,7 +64,18 @@ bool machine_trap(struct thread *t, u64 esr);
 /* Anything that ends WFI: an enabled pending interrupt, or the virtual timer's. */
 bool machine_pending(struct thread *t);
 
-/* The guest executed WFI with nothing pending and goes off the CPU; t->state is IDLE after it. */
+/* The guest has nothing to do until an interrupt is pending. */
+void machine_wait(struct thread *t);
+
+/* Takes what other CPUs have for the guest, which is about to run. False if the kernel has something
+ * to decide before. */
+bool machine_collect(struct thread *t);
+
+/* The guest was left for the monitor. */
+void machine_left(struct thread *t);
+
+/* From the inbox: there is something for the guest, which does not run. */
+void machine_mail(struct thread *t);
 
 /* Interrupts that the kernel itself takes for a machine: the virtual timer and GIC maintenance,
  * while that machine's registers are loaded. */
@@ -74,16 +85,21 @@ void machine_maintenance(struct cpu *c, u32 raw);
 /* t->timer fired while its machine was not loaded: the virtual timer's compare value came. */
 void machine_timer_due(struct thread *t);
 
-/* The machine ends with its thread, which is evicted; and a VM's shared interrupts, no vCPU left. */
+/* The machine ends with its thread, which is evicted; its memory stays, since other CPUs may be looking
+ * at it. And a VM's shared interrupts, no vCPU left. */
 void machine_destroy(struct thread *t);
 void vgic_destroy(struct vgic *g);
 
-/* Interrupt intid of t's machine: configuration changed; line to 0, 1 or one edge (2); state. On
- * t's CPU. An error: E_RANGE. */
+/* Interrupt intid of t's machine: its configuration changed; it changes as enum takt_virq_action says.
+ * On any CPU: at once if the interrupt's state belongs to this one, else before the guest that has it
+ * goes on. An error: E_RANGE. */
 int virq_sync(struct thread *t, u32 intid) MUST_CHECK;
 int virq_set(struct thread *t, u32 intid, unsigned action) MUST_CHECK;
+/* Its state; E_REMOTE where that belongs to another CPU. */
 int virq_query(struct thread *t, u32 intid) MUST_CHECK;
+/* Software-generated interrupt to the vCPUs of t's machine in mask, wherever they are. */
 int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source) MUST_CHECK;
+int virq_sgi_from(struct thread *t, u64 mask, u32 intid) MUST_CHECK; /* the source is t */
 
 /* An irq object bound to a machine's vCPU arrived: inject. hw is its line, or IRQ_SOFT. */
 void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw);

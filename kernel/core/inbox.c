@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/arch.h>
+#include <core/context.h>
 #include <core/cpu.h>
 #include <core/inbox.h>
 #include <core/invoke.h>
@@ -32,7 +33,7 @@ void inbox_post(unsigned cpu, struct inbox_node *node, enum inbox_kind kind, uns
 	spin_lock(&in->lock);
 	if (node->queued && node->prio < prio)
 		unlink(in, node);
-	if (!node->queued) {
+	if (!node->queued && !node->closed) {
 		node->queued = true;
 		node->kind = (u8)kind;
 		node->prio = (u8)prio;
@@ -101,6 +102,17 @@ bool inbox_remove(unsigned cpu, struct inbox_node *node)
 	return found;
 }
 
+void inbox_close(unsigned cpu, struct inbox_node *node)
+{
+	struct inbox *in = &cpus[cpu].inbox;
+
+	spin_lock(&in->lock);
+	if (node->queued)
+		unlink(in, node);
+	node->closed = true;
+	spin_unlock(&in->lock);
+}
+
 void inbox_work(struct inbox *in)
 {
 	struct inbox_node *node = take(in);
@@ -123,6 +135,9 @@ void inbox_work(struct inbox *in)
 		break;
 	case INBOX_QUIESCE:
 		quiesce_cpu();
+		break;
+	case INBOX_MAIL:
+		machine_mail(container_of(node, struct thread, mail_node));
 		break;
 	}
 }

@@ -17,6 +17,7 @@ enum inbox_kind {
 	INBOX_IRQ,     /* irq: it arrived */
 	INBOX_CANCEL,  /* thread's `cancel_node`: give up the invocation that is under way here */
 	INBOX_QUIESCE, /* this CPU holds no pointer from an earlier stay in the kernel */
+	INBOX_MAIL,    /* vCPU's `mail_node`: there is something for its guest */
 };
 
 struct inbox_node {
@@ -25,6 +26,7 @@ struct inbox_node {
 	u8 prio;
 	u8 cpu; /* while queued: where */
 	bool queued;
+	bool closed; /* never queued again */
 };
 
 struct inbox {
@@ -42,6 +44,9 @@ void inbox_hurry(unsigned cpu, struct inbox_node *node, unsigned prio);
 
 /* Takes the node out of that CPU's inbox; false if it was not in it. */
 bool inbox_remove(unsigned cpu, struct inbox_node *node);
+
+/* The same, for good: its owner goes, while others may be about to post it. */
+void inbox_close(unsigned cpu, struct inbox_node *node);
 
 /* Highest priority of what waits, -1 if nothing. */
 static inline int inbox_top(const struct inbox *in)

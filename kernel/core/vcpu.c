@@ -12,6 +12,18 @@ static void refuse(struct thread *t, int error)
 	t->regs->x[0] = (u64)(s64)error;
 }
 
+static int apply_rider(struct thread *t, u32 intid, u32 action)
+{
+	switch (action & 0xff) {
+	case TAKT_VIRQ_SYNC:
+		return virq_sync(t, intid);
+	case TAKT_VIRQ_SGI:
+		return virq_sgi_from(t, action >> TAKT_VIRQ_SGI_SHIFT, intid);
+	default:
+		return action > TAKT_VIRQ_ACTIVATE ? TAKT_E_INVAL : virq_set(t, intid, action);
+	}
+}
+
 static int apply_riders(struct thread *t)
 {
 	struct takt_vcpu_page *p = t->vp;
@@ -23,7 +35,7 @@ static int apply_riders(struct thread *t)
 	for (u32 i = 0; i < n; i++) {
 		u32 intid = *(volatile u32 *)&p->rider[i].intid;
 		u32 action = *(volatile u32 *)&p->rider[i].action;
-		int err = action == 3 ? virq_sync(t, intid) : virq_set(t, intid, action);
+		int err = apply_rider(t, intid, action);
 
 		if (err)
 			return err;
@@ -47,6 +59,11 @@ void vcpu_resume(struct thread *t)
 		return;
 	}
 	t->regs = t->kind == TAKT_THREAD_PV ? &t->pv->guest : &t->vp->guest;
+	if (t->kind == TAKT_THREAD_MACHINE && *(volatile u32 *)&t->vp->standby) {
+		t->vp->standby = 0;
+		if (!t->pending)
+			machine_wait(t);
+	}
 }
 
 void vcpu_exit(struct thread *t, unsigned reason, u64 esr, u64 far)
@@ -72,6 +89,8 @@ void vcpu_exit(struct thread *t, unsigned reason, u64 esr, u64 far)
 		sp = *(volatile u64 *)&p->entry_sp;
 	}
 	t->in_guest = false;
+	if (t->kind == TAKT_THREAD_MACHINE)
+		machine_left(t);
 	t->regs = &t->frame;
 	t->frame.x[0] = reason;
 	t->frame.pc = entry;
@@ -92,6 +111,8 @@ void vcpu_before_guest(struct thread *t)
 		vcpu_exit(t, TAKT_EXIT_EVENT, 0, 0);
 	} else if (t->kind == TAKT_THREAD_PV) {
 		pv_before_guest(t);
+	} else if (!machine_collect(t)) {
+		this_cpu()->resched = true;
 	}
 }
 

@@ -38,6 +38,7 @@ struct thread *thread_create(struct factory *f, const u64 name[2])
 	list_init(&t->guest_link);
 	list_init(&t->node.link);
 	list_init(&t->cancel_node.link);
+	list_init(&t->mail_node.link);
 	object_born(&t->object);
 	return t;
 }
@@ -139,8 +140,11 @@ fail_utcb:
 	if (page)
 		task_unmap_frame(task, w[2]);
 fail:
-	if (t->machine)
+	if (t->machine) {
 		machine_destroy(t);
+		kmem_free(t->machine);
+	}
+	t->machine = NULL;
 	if (page)
 		kmem_free(page);
 	t->page = NULL;
@@ -389,45 +393,45 @@ int thread_op_regs_write(struct object *self, u64 rights, struct invocation *in)
 
 /* --- Virtual interrupts ---------------------------------------------------------------------- */
 
-#define MACHINE_ON_ITS_CPU(t)                                                                      \
-	do {                                                                                       \
-		if (!(t)->machine)                                                                 \
-			return TAKT_E_STATE;                                                       \
-		ON_ITS_CPU(t);                                                                     \
-	} while (0)
-
-static int intid_ok(u64 intid)
+/* What changes a virtual interrupt can be asked for on any CPU: it finds its way (vgic_mail.c). */
+static int machine_ok(const struct thread *t)
 {
-	return intid < 256 ? 0 : TAKT_E_RANGE;
+	return t->machine && t->cpu != CPU_UNPLACED ? 0 : TAKT_E_STATE;
+}
+
+static int virq_ok(const struct thread *t, u64 intid)
+{
+	int err = machine_ok(t);
+
+	return !err && intid >= 256 ? TAKT_E_RANGE : err;
 }
 
 int thread_op_virq_sync(struct object *self, u64 rights, struct invocation *in)
 {
 	struct thread *t = self_thread(self);
-	int err = intid_ok(in->w[0]);
+	int err = virq_ok(t, in->w[0]);
 
 	(void)rights;
-	MACHINE_ON_ITS_CPU(t);
 	return err ? err : virq_sync(t, (u32)in->w[0]);
 }
 
 int thread_op_virq_set(struct object *self, u64 rights, struct invocation *in)
 {
 	struct thread *t = self_thread(self);
-	int err = intid_ok(in->w[0]);
+	int err = virq_ok(t, in->w[0]);
 
 	(void)rights;
-	MACHINE_ON_ITS_CPU(t);
+	if (!err && (in->w[1] > TAKT_VIRQ_ACTIVATE || in->w[1] == TAKT_VIRQ_SYNC))
+		err = TAKT_E_INVAL;
 	return err ? err : virq_set(t, (u32)in->w[0], (unsigned)in->w[1]);
 }
 
 int thread_op_virq_query(struct object *self, u64 rights, struct invocation *in)
 {
 	struct thread *t = self_thread(self);
-	int err = intid_ok(in->w[0]);
+	int err = virq_ok(t, in->w[0]);
 
 	(void)rights;
-	MACHINE_ON_ITS_CPU(t);
 	if (!err)
 		err = virq_query(t, (u32)in->w[0]);
 	if (err < 0)
@@ -439,12 +443,12 @@ int thread_op_virq_query(struct object *self, u64 rights, struct invocation *in)
 int thread_op_virq_sgi(struct object *self, u64 rights, struct invocation *in)
 {
 	struct thread *t = self_thread(self);
+	int err = machine_ok(t);
 
 	(void)rights;
-	MACHINE_ON_ITS_CPU(t);
-	if (in->w[1] > 15)
-		return TAKT_E_RANGE;
-	return virq_sgi(t, in->w[0], (u32)in->w[1], (u32)in->w[2]);
+	if (!err && (in->w[1] > 15 || in->w[2] > 7))
+		err = TAKT_E_RANGE;
+	return err ? err : virq_sgi(t, in->w[0], (u32)in->w[1], (u32)in->w[2]);
 }
 
 int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)
@@ -453,7 +457,9 @@ int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)
 
 	(void)rights;
 	(void)in;
-	MACHINE_ON_ITS_CPU(t);
+	if (!t->machine)
+		return TAKT_E_STATE;
+	ON_ITS_CPU(t);
 	if (!regs_accessible(t))
 		return TAKT_E_STATE;
 	machine_reset(t);
@@ -482,6 +488,7 @@ int thread_teardown(struct thread *t, struct invocation *in)
 		irq_unbind_all(t);
 		context_evict(t);
 		timerq_remove(&this_cpu()->timers, &t->timer);
+		inbox_close(t->cpu, &t->mail_node);
 	}
 	if (t->machine)
 		machine_destroy(t);
@@ -501,5 +508,7 @@ void thread_reclaim(struct thread *t)
 		kmem_free(t->utcb);
 	if (t->page)
 		kmem_free(t->page);
+	if (t->machine)
+		kmem_free(t->machine);
 	kmem_free(t);
 }

@@ -105,7 +105,8 @@ struct thread {
 		struct takt_pv_page *pv;
 		struct takt_vcpu_page *vp;
 	};
-	struct machine *machine; /* machine vCPU */
+	struct machine *machine; /* machine vCPU; its memory lasts as long as the thread's */
+	struct inbox_node mail_node; /* see vgic_mail.c */
 	u32 wait_mask;		 /* paravirtual: what it sleeps for */
 };
 _Static_assert(sizeof(struct thread) <= 2048, "size class");

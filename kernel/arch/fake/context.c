@@ -3,6 +3,7 @@
 #include <arch/fake.h>
 #include <arch/irqc.h>
 #include <core/context.h>
+#include <core/invoke.h>
 #include <core/frame.h>
 #include <core/ipc.h>
 #include <core/log.h>
@@ -130,8 +131,7 @@ struct machine *machine_create(struct factory *f, struct thread *t)
 
 void machine_destroy(struct thread *t)
 {
-	kmem_free(t->machine);
-	t->machine = NULL;
+	(void)t;
 }
 
 void machine_reset(struct thread *t)
@@ -192,14 +192,39 @@ bool machine_trap(struct thread *t, u64 esr)
 	return true;
 }
 
+void machine_wait(struct thread *t)
+{
+	if (!machine_pending(t))
+		vcpu_idle(t, TAKT_NEVER);
+}
+
+void machine_left(struct thread *t)
+{
+	(void)t;
+}
+
+void machine_mail(struct thread *t)
+{
+	vcpu_wake(t);
+}
+
+bool machine_collect(struct thread *t)
+{
+	(void)t;
+	return true;
+}
+
 void machine_timer_due(struct thread *t)
 {
 	(void)t;
 }
 
-static bool virq_exists(struct thread *t, u32 intid)
+/* 0, an error, or where it has to be done: here everything belongs to t's CPU. */
+static int virq_check(struct thread *t, u32 intid)
 {
-	return intid < 32 + t->guest_task->vgic->shared;
+	if (intid >= 32 + t->guest_task->vgic->shared)
+		return TAKT_E_RANGE;
+	return t->cpu == this_cpu()->id ? 0 : E_REMOTE(t->cpu);
 }
 
 static void make_pending(struct thread *t, u32 intid)
@@ -210,37 +235,44 @@ static void make_pending(struct thread *t, u32 intid)
 
 int virq_sync(struct thread *t, u32 intid)
 {
-	return virq_exists(t, intid) ? 0 : TAKT_E_RANGE;
+	return virq_check(t, intid);
 }
 
 int virq_set(struct thread *t, u32 intid, unsigned action)
 {
-	if (!virq_exists(t, intid) || action > TAKT_VIRQ_ACTIVATE)
-		return TAKT_E_RANGE;
-	if (action == TAKT_VIRQ_HIGH || action == TAKT_VIRQ_LATCH)
+	int err = virq_check(t, intid);
+
+	if (!err && (action == TAKT_VIRQ_HIGH || action == TAKT_VIRQ_LATCH))
 		make_pending(t, intid);
-	return 0;
+	return err;
 }
 
 int virq_query(struct thread *t, u32 intid)
 {
-	if (!virq_exists(t, intid))
-		return TAKT_E_RANGE;
-	return t->machine->pending[intid / 64] >> intid % 64 & 1;
+	int err = virq_check(t, intid);
+
+	return err ? err : (int)(t->machine->pending[intid / 64] >> intid % 64 & 1);
 }
 
 int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source)
 {
+	int err = virq_check(t, intid);
+
 	(void)source;
-	if (mask & 1)
+	if (!err && mask & 1)
 		make_pending(t, intid);
-	return 0;
+	return err;
+}
+
+int virq_sgi_from(struct thread *t, u64 mask, u32 intid)
+{
+	return virq_sgi(t, mask, intid, 0);
 }
 
 int virq_bind(struct thread *t, u32 intid, u32 hw)
 {
 	(void)hw;
-	return virq_exists(t, intid) ? 0 : TAKT_E_RANGE;
+	return virq_check(t, intid);
 }
 
 void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw)

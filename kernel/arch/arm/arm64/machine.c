@@ -83,8 +83,6 @@ void machine_reset(struct thread *t)
 void machine_destroy(struct thread *t)
 {
 	vgic_cpu_destroy(&t->machine->vgic);
-	kmem_free(t->machine);
-	t->machine = NULL;
 }
 
 /* --- Registers --------------------------------------------------------------------------- */
@@ -225,6 +223,29 @@ bool machine_pending(struct thread *t)
 	}
 	due = m->cntv_cval + m->cntvoff_el2;
 	return armed(m->cntv_ctl) && now_ticks() >= due;
+}
+
+/*
+ * The virtual timer stays in the hardware while the vCPU sleeps and nobody else needs the
+ * registers, and becomes one of the kernel's in machine_save if somebody does: no deadline is
+ * needed here.
+ */
+void machine_wait(struct thread *t)
+{
+	if (machine_pending(t))
+		return;
+	vcpu_idle(t, TAKT_NEVER);
+	/* Who posts fills the mailbox and then looks at the state; we the other way round. */
+	dmb_ish();
+	if (vgic_has_mail(vgic_of(t)))
+		vcpu_wake(t);
+}
+
+bool machine_collect(struct thread *t)
+{
+	/* As in machine_wait, with cpu->thread in place of the state. */
+	dmb_ish();
+	return !vgic_has_mail(vgic_of(t)) || vgic_collect(vgic_of(t));
 }
 
 void machine_virtual_timer(struct cpu *c, u32 raw)

@@ -168,13 +168,12 @@ static void send_sgi(struct thread *t, u64 value, bool group1)
 	for (unsigned i = 0; i < VGIC_VCPUS; i++) {
 		struct thread *to = vgic_vcpu(t, i);
 
-		if (!to || !to->machine || !to->vp ||
-		    group1 != !!(to->vp->virq[intid] & TAKT_VIRQ_GROUP1))
+		if (!to || group1 != !!(to->vp->virq[intid] & TAKT_VIRQ_GROUP1))
 			continue;
 		if (value & SGI_ALL_OTHERS ? to != t : sgi_names(value, to->machine->vmpidr_el2))
 			mask |= 1ul << i;
 	}
-	err = virq_sgi(t, mask, intid, 0); /* who sends it is not known at the other end */
+	err = virq_sgi_from(t, mask, intid);
 	if (err && !t->machine->logged) {
 		t->machine->logged = true;
 		klog("%s: SGI %u to %lx: error %d\n", t->name, intid, mask, err);
@@ -283,18 +282,13 @@ static void sys_trap(struct thread *t, u64 esr)
 
 /* --- Waiting ----------------------------------------------------------------------------- */
 
-/*
- * The virtual timer stays in the hardware while the vCPU sleeps and nobody else needs the
- * registers, and becomes one of the kernel's in machine_save if somebody does: no deadline is
- * needed here.
- */
 static void wait_trap(struct thread *t, u64 esr)
 {
 	skip(&t->vp->guest, esr);
 	if (esr & 1) /* WFE, trapped while a peer is ready */
 		sched_yield();
-	else if (!t->pending && !machine_pending(t))
-		vcpu_idle(t, TAKT_NEVER);
+	else if (!t->pending)
+		machine_wait(t);
 }
 
 bool machine_trap(struct thread *t, u64 esr)

@@ -148,16 +148,24 @@ static void settle(struct vgic_cpu *vc, struct virq *v)
 	}
 }
 
-void vgic_update(struct vgic_cpu *vc, struct virq *v)
+void vgic_withdraw(struct vgic_cpu *vc, struct virq *v)
 {
 	if (v->lr)
 		settle(vc, v);
 	if (v->queued)
 		dequeue(vc, v);
+}
+
+void vgic_update(struct vgic_cpu *vc, struct virq *v)
+{
+	vgic_withdraw(vc, v);
 	if (v->lr || v->active)
 		return;
-	if (v->next_owner != v->owner)
+	if (v->next_owner != v->owner) {
 		vc = vgic_retarget(vc, v);
+		if (!vc)
+			return;
+	}
 	if (enabled(v) && vgic_wants(v))
 		enqueue(vc, v);
 }

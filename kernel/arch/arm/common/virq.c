@@ -1,59 +1,66 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations on the interrupts of a machine, and the making of their state. */
+/* Operations on the interrupts of a machine, on any CPU, and the making of their state. */
 
 #include <arch/inline.h>
 #include <arch/vgic.h>
 #include <core/arch.h>
 #include <core/context.h>
+#include <core/invoke.h>
 #include <object/irq.h>
 #include <object/task.h>
 #include "vgic_state.h"
 
 /* --- State ------------------------------------------------------------------------------- */
 
-static struct vgic *vgic_shared(const struct thread *t)
+struct vgic *vgic_shared(const struct thread *t)
 {
 	return t->guest_task ? t->guest_task->vgic : NULL;
 }
 
-static struct thread *vcpu_at(const struct vgic *g, unsigned index)
+struct thread *vcpu_at(const struct vgic *g, unsigned index)
 {
 	return index < VGIC_VCPUS ? (struct thread *)weak_get(g->vcpu[index]) : NULL;
 }
 
-static struct virq *shared_at(const struct vgic *g, unsigned n)
+struct virq *shared_at(const struct vgic *g, unsigned n)
 {
 	return &g->frame[n / 64][n % 64];
 }
 
+static bool here(const struct thread *t)
+{
+	return t->cpu == this_cpu()->id;
+}
+
 /*
- * Interrupt intid of t's machine and the vCPU whose state it is. Everything happens on t's CPU, so
- * one that a vCPU of another CPU owns is out of reach.
+ * Interrupt intid of t's machine and the vCPU whose state it is: t itself, or, of a shared one, its
+ * owner: null while that is being destroyed. One that nobody owns becomes t's. Only if *owner is of this
+ * CPU may more than v->post be touched.
  */
-static MUST_CHECK int find(struct thread *t, u32 intid, struct vgic_cpu **vc, struct virq **v)
+static MUST_CHECK int find(struct thread *t, u32 intid, struct thread **owner, struct virq **v)
 {
 	struct vgic *g = vgic_shared(t);
-	struct thread *owner = t;
+	u8 had;
 
 	if (!t->machine)
 		return TAKT_E_STATE;
+	*owner = t;
 	if (intid < VGIC_PRIVATE) {
-		*vc = vgic_of(t);
-		*v = &(*vc)->own[intid];
+		*v = &vgic_of(t)->own[intid];
 		return 0;
 	}
-	if (!g || intid - VGIC_PRIVATE >= g->shared)
+	if (intid - VGIC_PRIVATE >= g->shared)
 		return TAKT_E_RANGE;
-	if (!vgic_attach(t))
-		return TAKT_E_QUOTA;
 	*v = shared_at(g, intid - VGIC_PRIVATE);
-	if (vcpu_at(g, (*v)->owner))
-		owner = vcpu_at(g, (*v)->owner);
-	else
-		(*v)->owner = (*v)->next_owner = vgic_of(t)->index;
-	if (!owner->machine || owner->cpu != t->cpu)
-		return TAKT_E_CPU;
-	*vc = vgic_of(owner);
+	had = (u8)virq_owner(*v);
+	if (had == VGIC_NOBODY) {
+		u8 self = vgic_of(t)->index;
+
+		if (__atomic_compare_exchange_n(&(*v)->owner, &had, self, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return 0;
+	}
+	*owner = vcpu_at(g, had);
 	return 0;
 }
 
@@ -64,141 +71,169 @@ static u32 configuration(const struct thread *t, u32 intid)
 	return vgic_shared(t)->cfg->virq[intid - VGIC_PRIVATE];
 }
 
+/* A physical interrupt does not change CPUs with its virtual one: it arrives where it was bound. */
+static bool may_move(const struct virq *v, const struct thread *next)
+{
+	return next && (here(next) || v->hw == IRQ_SOFT);
+}
+
 struct vgic_cpu *vgic_retarget(struct vgic_cpu *vc, struct virq *v)
 {
 	struct thread *next = vcpu_at(vgic_shared(vc->thread), v->next_owner);
 
-	if (!next || !next->machine || next->cpu != vc->thread->cpu) {
+	if (!may_move(v, next)) {
 		v->next_owner = v->owner;
 		return vc;
 	}
-	v->owner = v->next_owner;
-	return vgic_of(next);
+	if (!here(next))
+		virq_post(v, TAKT_VIRQ_SYNC); /* for it to look at */
+	__atomic_store_n(&v->owner, v->next_owner, __ATOMIC_RELEASE);
+	if (here(next))
+		return vgic_of(next);
+	mail_virq(next, v);
+	return NULL;
 }
 
 /* --- Operations -------------------------------------------------------------------------- */
 
-int virq_sync(struct thread *t, u32 intid)
+static void reconfigure(struct vgic_cpu *vc, struct virq *v)
 {
-	struct vgic_cpu *vc;
-	struct virq *v;
-	int err = find(t, intid, &vc, &v);
+	const struct thread *t = vc->thread;
 	unsigned target;
-	u32 cfg;
 
-	if (err)
-		return err;
-	cfg = configuration(t, intid);
-	target = cfg >> TAKT_VIRQ_TARGET_SHIFT & 0xf;
-	if (intid >= VGIC_PRIVATE && target != v->owner) {
-		struct thread *next = vcpu_at(vgic_shared(t), target);
+	v->cfg = configuration(t, v->intid);
+	if (v->intid < VGIC_PRIVATE)
+		return;
+	target = v->cfg >> TAKT_VIRQ_TARGET_SHIFT & 0xf;
+	v->next_owner = may_move(v, vcpu_at(vgic_shared(t), target)) ? (u8)target : v->owner;
+}
 
-		if (next && next->cpu != t->cpu)
-			return TAKT_E_CPU;
-		v->next_owner = next ? target : v->owner;
-	} else {
-		v->next_owner = v->owner;
+static void unlatch(struct vgic_cpu *vc, struct virq *v)
+{
+	vgic_withdraw(vc, v); /* what a list register has pending comes back */
+	v->latch = false;
+	v->sources = 0;
+	if (!v->lr && !v->active)
+		vgic_unhold(vc, v);
+}
+
+static void set_line(struct virq *v, u32 post)
+{
+	bool rose = post & POST_ROSE || (post & POST_ROSE_IF && !v->line);
+
+	v->latch |= v->cfg & TAKT_VIRQ_EDGE && rose;
+	v->line = post & POST_HIGH;
+}
+
+void virq_apply(struct vgic_cpu *vc, struct virq *v)
+{
+	u32 post = __atomic_exchange_n(&v->post, 0, __ATOMIC_ACQUIRE);
+
+	if (!post)
+		return;
+	if (post & POST_SYNC)
+		reconfigure(vc, v);
+	else if (!(v->cfg & TAKT_VIRQ_ENABLED))
+		/* While it is disabled nobody need tell when its configuration changes. */
+		v->cfg = configuration(vc->thread, v->intid) & ~TAKT_VIRQ_ENABLED;
+	if (post & POST_UNLATCH)
+		unlatch(vc, v);
+	if (post & POST_END) {
+		vgic_end(vc, v);
+		if (!v->latch)
+			vgic_unhold(vc, v);
 	}
-	v->cfg = cfg;
+	if (post & POST_ACTIVATE)
+		vgic_activate(vc, v);
+	if (post & POST_LINE)
+		set_line(v, post);
+	v->latch |= !!(post & POST_LATCH);
 	vgic_update(vc, v);
-	return 0;
 }
 
 int virq_set(struct thread *t, u32 intid, unsigned action)
 {
-	struct vgic_cpu *vc;
+	struct thread *owner;
 	struct virq *v;
-	int err = find(t, intid, &vc, &v);
+	int err = find(t, intid, &owner, &v);
 
 	if (err)
 		return err;
-	/* While it is disabled nobody need tell when its configuration changes. */
-	if (!(v->cfg & TAKT_VIRQ_ENABLED))
-		v->cfg = configuration(t, intid) & ~TAKT_VIRQ_ENABLED;
-	switch (action) {
-	case TAKT_VIRQ_LOW:
-		v->line = false;
-		break;
-	case TAKT_VIRQ_HIGH:
-		v->latch |= v->cfg & TAKT_VIRQ_EDGE && !v->line;
-		v->line = true;
-		break;
-	case TAKT_VIRQ_LATCH:
-		v->latch = true;
-		break;
-	case TAKT_VIRQ_UNLATCH:
-		vgic_update(vc, v); /* what a list register has pending comes back */
-		v->latch = false;
-		v->sources = 0;
-		if (!v->lr && !v->active)
-			vgic_unhold(vc, v);
-		break;
-	case TAKT_VIRQ_DEACTIVATE:
-		vgic_end(vc, v);
-		if (!v->latch)
-			vgic_unhold(vc, v);
-		break;
-	case TAKT_VIRQ_ACTIVATE:
-		vgic_activate(vc, v);
-		break;
-	default:
-		return TAKT_E_INVAL;
-	}
-	vgic_update(vc, v);
+	virq_post(v, action);
+	if (!owner) /* for whoever has it next */
+		return 0;
+	if (here(owner))
+		virq_apply(vgic_of(owner), v);
+	else
+		mail_virq(owner, v);
 	return 0;
 }
 
+int virq_sync(struct thread *t, u32 intid)
+{
+	return virq_set(t, intid, TAKT_VIRQ_SYNC);
+}
+
+/* What was asked for before has happened by then; but that may have sent it elsewhere. */
 int virq_query(struct thread *t, u32 intid)
 {
-	struct vgic_cpu *vc;
+	struct thread *owner;
 	struct virq *v;
-	int err = find(t, intid, &vc, &v);
+	int err;
 
-	return err ? err : (int)vgic_state(vc, v);
+	for (unsigned tries = 0;; tries++) {
+		err = find(t, intid, &owner, &v);
+		if (err)
+			return err;
+		if (!owner || owner->cpu == CPU_UNPLACED)
+			return TAKT_E_STATE;
+		if (!here(owner))
+			return E_REMOTE(owner->cpu);
+		if (tries || !__atomic_load_n(&v->post, __ATOMIC_RELAXED))
+			return (int)vgic_state(vgic_of(owner), v);
+		virq_apply(vgic_of(owner), v);
+	}
 }
 
 struct thread *vgic_vcpu(struct thread *t, unsigned index)
 {
-	const struct vgic *g = vgic_shared(t);
-
-	if (g)
-		return vcpu_at(g, index);
-	return index == vgic_of(t)->index ? t : NULL;
+	return vcpu_at(vgic_shared(t), index);
 }
 
 int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source)
 {
-	u64 left;
-
 	if (!t->machine)
 		return TAKT_E_STATE;
 	if (intid >= VGIC_SGIS || mask >> VGIC_VCPUS || source >= VGIC_VCPUS)
 		return TAKT_E_RANGE;
-	if (vgic_shared(t) && !vgic_attach(t))
-		return TAKT_E_QUOTA;
-	for (left = mask; left; left &= left - 1) {
-		struct thread *to = vgic_vcpu(t, __builtin_ctzl(left));
-
-		if (to && to->cpu != t->cpu)
-			return TAKT_E_CPU;
-	}
-	for (left = mask; left; left &= left - 1) {
-		struct thread *to = vgic_vcpu(t, __builtin_ctzl(left));
+	if (!vgic_hw->sgi_sources) /* who sends it is not known at the other end */
+		source = 0;
+	for (; mask; mask &= mask - 1) {
+		struct thread *to = vgic_vcpu(t, (unsigned)__builtin_ctzl(mask));
 		struct virq *v;
 
-		if (!to || !to->machine)
+		if (!to)
 			continue;
+		if (!here(to)) {
+			mail_sgi(to, intid, source);
+			continue;
+		}
 		v = &vgic_of(to)->own[intid];
-		v->sources |= 1u << source;
+		v->sources |= (u8)(1u << source);
 		vgic_update(vgic_of(to), v);
 	}
 	return 0;
 }
 
+int virq_sgi_from(struct thread *t, u64 mask, u32 intid)
+{
+	return virq_sgi(t, mask, intid, vgic_of(t)->index);
+}
+
 static void arrive(struct vgic_cpu *vc, struct virq *v, bool held)
 {
 	if (v->lr) /* it may have ended there; its link to the physical one goes with that */
-		vgic_update(vc, v);
+		vgic_withdraw(vc, v);
 	v->held |= held;
 	v->latch = true;
 	vgic_update(vc, v);
@@ -206,18 +241,17 @@ static void arrive(struct vgic_cpu *vc, struct virq *v, bool held)
 
 void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw)
 {
-	struct vgic_cpu *vc;
+	struct thread *owner;
 	struct virq *v;
-	int err = find(t, intid, &vc, &v);
+	int err = find(t, intid, &owner, &v);
 
-	if (err) {
-		/* Unbound meanwhile, or owned by a vCPU of another CPU: a line that nobody will
-		 * serve stays active, which masks it. */
-		klog("virtual interrupt %u of %s lost: %d\n", intid, t->name, err);
-		return;
-	}
 	(void)raw; /* GICv2 and 3 deactivate by number */
-	arrive(vc, v, hw != IRQ_SOFT && v->hw == hw);
+	if (err)
+		klog("virtual interrupt %u of %s lost: %d\n", intid, t->name, err);
+	else if (owner && here(owner))
+		arrive(vgic_of(owner), v, hw != IRQ_SOFT && v->hw == hw);
+	else /* not of hardware: see may_move */
+		(void)!virq_set(t, intid, TAKT_VIRQ_LATCH);
 }
 
 void vgic_timer(struct vgic_cpu *vc)
@@ -228,8 +262,9 @@ void vgic_timer(struct vgic_cpu *vc)
 int virq_bind(struct thread *t, u32 intid, u32 hw)
 {
 	struct vgic_cpu *vc;
+	struct thread *owner;
 	struct virq *v;
-	int err = find(t, intid, &vc, &v);
+	int err = find(t, intid, &owner, &v);
 
 	if (err)
 		return err;
@@ -237,15 +272,19 @@ int virq_bind(struct thread *t, u32 intid, u32 hw)
 		return TAKT_E_RANGE;
 	if (hw != IRQ_SOFT && hw < VGIC_PRIVATE)
 		return TAKT_E_RANGE; /* of a CPU, not of a machine */
+	if (!owner || !here(owner)) /* it cannot be bound to hardware there */
+		return hw == IRQ_SOFT ? 0 : TAKT_E_CPU;
 	if (hw != IRQ_SOFT && v->hw != IRQ_SOFT && v->hw != hw)
 		return TAKT_E_EXISTS;
+	vc = vgic_of(owner);
 	if (v->held && v->hw != hw) {
 		vgic_end(vc, v);
 		v->latch = false;
 		vgic_unhold(vc, v);
-		vgic_update(vc, v);
 	}
 	v->hw = hw;
+	reconfigure(vc, v); /* free to move, or no more */
+	vgic_update(vc, v);
 	return 0;
 }
 
@@ -276,6 +315,7 @@ struct vgic *vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned s
 		v = shared_at(g, i);
 		v->intid = VGIC_PRIVATE + i;
 		v->hw = IRQ_SOFT;
+		v->owner = v->next_owner = VGIC_NOBODY;
 		list_init(&v->link);
 	}
 	return g;
@@ -297,8 +337,6 @@ bool vgic_attach(struct thread *t)
 	struct vgic *g = vgic_shared(t);
 	unsigned i, cpu;
 
-	if (vc->attached || !g)
-		return true;
 	spin_lock(&t->guest_task->lock);
 	for (i = 0; i < VGIC_VCPUS && !vc->attached; i++) {
 		if (vcpu_at(g, i))
@@ -330,16 +368,16 @@ void vgic_cpu_create(struct vgic_cpu *vc, struct thread *t)
 	}
 }
 
-/* Shared interrupts that vc owns: not active any more, and, with the vCPU, not in its queues. */
+/* Shared interrupts that vc owns: not active any more, and, with the vCPU, nobody's. */
 static void release_shared(struct vgic_cpu *vc, bool gone)
 {
 	struct vgic *g = vgic_shared(vc->thread);
 	unsigned i;
 
-	for (i = 0; g && vc->attached && i < g->shared; i++) {
+	for (i = 0; i < g->shared; i++) {
 		struct virq *v = shared_at(g, i);
 
-		if (v->owner != vc->index)
+		if (virq_owner(v) != vc->index)
 			continue;
 		vgic_end(vc, v);
 		if (gone) {
@@ -350,15 +388,21 @@ static void release_shared(struct vgic_cpu *vc, bool gone)
 		if (!v->latch)
 			vgic_unhold(vc, v);
 		vgic_update(vc, v);
+		if (gone) {
+			v->next_owner = VGIC_NOBODY;
+			__atomic_store_n(&v->owner, VGIC_NOBODY, __ATOMIC_RELEASE);
+		}
 	}
 }
 
+/* Its state; what its configuration word says is the monitor's. */
 static void reset_private(struct vgic_cpu *vc, struct virq *v)
 {
 	vgic_end(vc, v);
 	v->cfg = 0;
 	v->line = v->latch = false;
 	v->sources = 0;
+	__atomic_store_n(&v->post, 0, __ATOMIC_RELAXED);
 	vgic_unhold(vc, v);
 	vgic_update(vc, v);
 }
@@ -367,9 +411,12 @@ void vgic_cpu_reset(struct vgic_cpu *vc)
 {
 	unsigned i;
 
+	mail_discard(vc);
 	release_shared(vc, false);
-	for (i = 0; i < VGIC_PRIVATE; i++)
+	for (i = 0; i < VGIC_PRIVATE; i++) {
 		reset_private(vc, &vc->own[i]);
+		reconfigure(vc, &vc->own[i]);
+	}
 	vc->vmcr = 0;
 	memset(vc->apr, 0, sizeof(vc->apr));
 }
@@ -378,9 +425,9 @@ void vgic_cpu_destroy(struct vgic_cpu *vc)
 {
 	unsigned i;
 
+	/* From here on nobody finds it; then nobody's interrupts can be taken by others. */
+	vgic_shared(vc->thread)->vcpu[vc->index] = (struct weak){NULL, 0};
 	release_shared(vc, true);
 	for (i = 0; i < VGIC_PRIVATE; i++)
 		reset_private(vc, &vc->own[i]);
-	if (vc->attached)
-		vgic_shared(vc->thread)->vcpu[vc->index] = (struct weak){NULL, 0};
 }

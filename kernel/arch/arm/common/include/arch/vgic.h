@@ -5,7 +5,7 @@
  * configuration of every interrupt in a word that the kernel reads when told to (virq_sync).
  *
  * All state of a vCPU, and of the shared interrupts it owns, is written by the vCPU's CPU alone:
- * there is no lock.
+ * there is no lock. Other CPUs leave what they want in the vCPU's mailbox (vgic_mail.c).
  */
 #ifndef ARCH_VGIC_H
 #define ARCH_VGIC_H
@@ -30,7 +30,9 @@ struct virq {
 	u32 cfg;	      /* configuration word as last read */
 	u32 hw;		      /* physical interrupt bound to it, or IRQ_SOFT */
 	u16 intid;
-	u8 owner, next_owner; /* shared: vCPU that has it, and that gets it when it is inactive */
+	/* Shared: the vCPU that has it, read by all CPUs, and the one that gets it when it is
+	 * inactive. */
+	u8 owner, next_owner;
 	u8 lr;		      /* 1 + list register, 0: none */
 	u8 level;	      /* of the queue or list register it is in */
 	u8 sources;	      /* SGI: vCPUs that ask, not in the list register; GICv3: bit 0 */
@@ -40,9 +42,22 @@ struct virq {
 	bool held;	      /* the physical interrupt is active because of this one */
 	bool active;	      /* active without a list register */
 	bool queued;
-	u8 reserved[6];
+	u8 reserved[2];
+	u32 post; /* what other CPUs want of it; any CPU writes: see vgic_mail.c */
 };
 _Static_assert(sizeof(struct virq) <= 64, "64 fit a page");
+
+#define VGIC_NOBODY 0xff /* as an owner */
+
+/* What other CPUs have for a vCPU. They write, the vCPU's CPU takes. */
+#define VGIC_MAIL_WORDS ((VGIC_PRIVATE + VGIC_SHARED) / 64)
+struct vgic_mail {
+	u32 any;		     /* bit n: posted[n] holds something; VGIC_MAIL_SGIS: `sgis` */
+	u32 sgis;		     /* bit n: source[n] holds something */
+	u8 source[VGIC_SGIS];	     /* vCPUs that ask for the SGI */
+	u64 posted[VGIC_MAIL_WORDS]; /* bit n: virq.post of interrupt n holds something */
+};
+#define VGIC_MAIL_SGIS (1u << VGIC_MAIL_WORDS)
 
 /* Of one vCPU. */
 struct vgic_cpu {
@@ -61,6 +76,7 @@ struct vgic_cpu {
 	struct list spilled;	  /* active, without list register; most urgent first */
 	struct list level[VGIC_LEVELS]; /* pending and deliverable, 0 the most urgent */
 	struct virq own[VGIC_PRIVATE];
+	struct vgic_mail mail;
 };
 
 /* Of one VM. */
@@ -134,6 +150,14 @@ void vgic_flush(struct vgic_cpu *vc);
 /* The GIC wants attention for what is loaded: ends without a list register, nothing pending, a
  * level-triggered interrupt that ended. Leaves no reason for another one. */
 void vgic_maintain(struct vgic_cpu *vc);
+
+/* The mailbox: whether there is something, and taking it. The latter stops where the kernel has
+ * something to decide, and returns false. */
+static inline bool vgic_has_mail(const struct vgic_cpu *vc)
+{
+	return __atomic_load_n(&vc->mail.any, __ATOMIC_RELAXED);
+}
+bool vgic_collect(struct vgic_cpu *vc) MUST_CHECK;
 
 /* An interrupt is pending that the virtual CPU interface would signal. */
 bool vgic_pending(struct vgic_cpu *vc);
