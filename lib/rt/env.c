@@ -60,6 +60,21 @@ uint64_t env_number(const char *name, uint64_t otherwise)
 	return otherwise;
 }
 
+unsigned env_count(const char *name)
+{
+	int len;
+
+	return property(name, &len) ? (unsigned)len / sizeof(fdt32_t) : 0;
+}
+
+uint32_t env_cell(const char *name, unsigned n)
+{
+	int len;
+	const fdt32_t *cell = property(name, &len);
+
+	return cell && n < (unsigned)len / sizeof(fdt32_t) ? fdt32_ld(cell + n) : 0;
+}
+
 /* Claims one slot; several threads may try. */
 static bool claim(takt_slot slot)
 {

@@ -144,8 +144,8 @@ static int parse_range(struct desc *d)
 static int parse_time(struct desc *d)
 {
 	uint64_t budget, period;
-	unsigned vcpu, vcpus = d->vm ? 1 : 0;
-	int err;
+	unsigned vcpu, vcpus = d->vm ? 1 : 0, per_cpu;
+	int err, len;
 
 	d->budget_us = DEFAULT_BUDGET_US;
 	d->period_us = DEFAULT_PERIOD_US;
@@ -153,6 +153,7 @@ static int parse_time(struct desc *d)
 	if (!err)
 		err = parse_budget(d, "budget-us", "period-us", &d->budget_us, &d->period_us);
 	vcpu = d->priority;
+	per_cpu = fdt_getprop(system_fdt, d->node, "cpus", &len) ? (unsigned)len / 4 : 1;
 	budget = d->budget_us;
 	period = d->period_us;
 	if (!err)
@@ -172,7 +173,9 @@ static int parse_time(struct desc *d)
 	d->lowest = vcpu < d->priority ? vcpu : d->priority;
 	d->highest = vcpu > d->priority ? vcpu : d->priority;
 	d->thread_share = per_mille(d->budget_us, d->period_us);
-	d->share = d->thread_share + vcpus * per_mille(budget, period);
+	/* The CPUs of the list take turns with them. */
+	per_cpu = per_cpu ? (vcpus + per_cpu - 1) / per_cpu : vcpus;
+	d->share = d->thread_share + per_cpu * per_mille(budget, period);
 	if (d->share > 1000)
 		d->share = 1000;
 	err = parse_range(d);

@@ -64,11 +64,6 @@ static int make_irq(takt_slot thread, uint64_t badge)
 	return err ? err : (int)irq;
 }
 
-int device_event(struct device *dev)
-{
-	return make_irq(dev->machine->vcpu[0].self, DEVICE_BADGE(dev));
-}
-
 int device_work(struct device *dev)
 {
 	return make_irq(TAKT_SELF_THREAD, DEVICE_BADGE(dev));
@@ -79,19 +74,53 @@ int machine_irq(takt_slot thread)
 	return make_irq(thread, 1);
 }
 
+/*
+ * Where several threads change the line, it must end as the last of them left it, whichever resumes its
+ * guest first: so the kernel is told under the lock, and not with the next resume.
+ */
+void device_line(struct device *dev, struct vcpu *v, bool high)
+{
+	enum takt_virq_action action = high ? TAKT_VIRQ_HIGH : TAKT_VIRQ_LOW;
+	struct machine *m = dev->machine;
+	int err;
+
+	if (dev->line == high)
+		return;
+	dev->line = high;
+	if (v && m->vcpus == 1 && !dev->type->work) {
+		vcpu_irq(v, dev->irq, action);
+		return;
+	}
+	err = takt_virq_set(v ? v->self : m->vcpu[0].self, dev->irq, action);
+	if (err)
+		vmm_log("%s: interrupt line: error %d", dev->type->compatible, err);
+}
+
+static bool access_device(struct device *dev, struct mmio *io)
+{
+	bool good;
+
+	if (dev->type->locks)
+		return dev->type->access(dev, io);
+	lock_take(&dev->lock);
+	good = dev->type->access(dev, io);
+	lock_give(&dev->lock);
+	return good;
+}
+
 bool mmio_access(struct machine *m, uint64_t address, struct mmio *io)
 {
-	unsigned i = m->hit;
+	unsigned i = io->vcpu->hit;
 
 	for (unsigned tried = 0; tried < m->devices; tried++) {
 		struct device *dev = m->device[i];
 
 		io->offset = address - dev->base;
 		if (io->offset < dev->size && dev->type->access) {
-			m->hit = i;
+			io->vcpu->hit = i;
 			if (io->offset & (io->size - 1))
 				return false;
-			return dev->type->access(dev, io);
+			return access_device(dev, io);
 		}
 		i = i + 1 < m->devices ? i + 1 : 0;
 	}

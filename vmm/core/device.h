@@ -26,16 +26,16 @@ struct device_type {
 	int (*create)(struct device *dev);
 	/* To the state after power-on. No vCPU runs; vcpu_irq is not available. */
 	void (*reset)(struct device *dev);
-	/* Any of the following may be null. False from `access`: an external abort. */
+	/* Any of the following may be null. On the accessing vCPU's thread, with the device's lock
+	 * unless `locks` says that the device takes it itself. False: an external abort. */
 	bool (*access)(struct device *dev, struct mmio *io);
 	/* A call by HVC or SMC; false: not mine. */
 	bool (*hypercall)(struct device *dev, struct vcpu *v);
-	/* On vCPU 0's thread, after device_event was triggered. */
-	void (*event)(struct device *dev, struct vcpu *v);
 	/* On the first thread, after device_work was triggered. */
 	void (*work)(struct device *dev);
 	/* Adds the device's node. */
 	void (*tree)(struct device *dev, struct tree *tree);
+	bool locks;
 };
 
 struct device {
@@ -45,7 +45,8 @@ struct device {
 	uint32_t irq; /* 0: none */
 	unsigned index;
 	void *state;
-	bool line; /* the interrupt's level as the vCPU was told */
+	struct lock lock; /* of its registers */
+	bool line;	  /* the interrupt's level as the kernel was told */
 };
 
 #define DEVICE_TYPE(name)                                                                          \
@@ -59,18 +60,12 @@ TAKT_MUST_CHECK int board_create(struct machine *m);
 TAKT_MUST_CHECK int device_create(struct machine *m, const char *compatible, uint64_t base,
 				  uint64_t size, uint32_t irq);
 
-/* An irq whose trigger has the type's `event` (on vCPU 0) or `work` called. Slot or an error. */
-TAKT_MUST_CHECK int device_event(struct device *dev);
+/* An irq whose trigger has the type's `work` called. Slot or an error. */
 TAKT_MUST_CHECK int device_work(struct device *dev);
 
-/* The device's interrupt line, level-sensitive. On a vCPU's thread. */
-static inline void device_line(struct device *dev, struct vcpu *v, bool high)
-{
-	if (dev->line == high)
-		return;
-	dev->line = high;
-	vcpu_irq(v, dev->irq, high ? TAKT_VIRQ_HIGH : TAKT_VIRQ_LOW);
-}
+/* The device's interrupt line, level-sensitive; with its lock. `v`: the vCPU whose thread this is,
+ * null on the first thread. */
+void device_line(struct device *dev, struct vcpu *v, bool high);
 
 /* One access of the guest; false: nothing is there, or the device refuses. */
 bool mmio_access(struct machine *m, uint64_t address, struct mmio *io);

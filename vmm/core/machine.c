@@ -24,6 +24,32 @@ static int create_task(struct machine *m)
 	return 0;
 }
 
+/* What is to happen after each kind of end. */
+static int read_policies(struct machine *m)
+{
+	static const struct {
+		enum machine_request request;
+		const char *property, *otherwise;
+	} policy[] = {
+		{MACHINE_RESET, "on-reset", "restart"},
+		{MACHINE_OFF, "on-off", "stop"},
+		{MACHINE_FAILED, "on-crash", "stop"},
+	};
+
+	for (unsigned i = 0; i < sizeof(policy) / sizeof(policy[0]); i++) {
+		const char *what = env_string(policy[i].property, policy[i].otherwise);
+		bool again = !strcmp(what, "restart");
+
+		if (!again && strcmp(what, "stop")) {
+			vmm_log("%s: '%s' is neither 'restart' nor 'stop'", policy[i].property,
+				what);
+			return TAKT_E_INVAL;
+		}
+		m->again[policy[i].request] = again;
+	}
+	return 0;
+}
+
 int machine_create(struct machine *m)
 {
 	int err = create_task(m);
@@ -32,6 +58,9 @@ int machine_create(struct machine *m)
 		vmm_log("creating the guest's task: %s", rt_error(err));
 		return err;
 	}
+	err = read_policies(m);
+	if (err)
+		return err;
 	err = memory_create(m);
 	if (err)
 		return err;
@@ -40,9 +69,8 @@ int machine_create(struct machine *m)
 		return err;
 	m->control = (takt_slot)err;
 	m->vcpus = (unsigned)env_number("vcpus", 1);
-	if (m->vcpus != 1) {
-		/* The device models rely on one vCPU's thread being the only one in them. */
-		vmm_log("%u vCPUs asked for, 1 is what there can be", m->vcpus);
+	if (!m->vcpus || m->vcpus > GUEST_MAX_VCPUS) {
+		vmm_log("vcpus: %u is not in 1..%u", m->vcpus, GUEST_MAX_VCPUS);
 		return TAKT_E_INVAL;
 	}
 	for (unsigned i = 0; i < m->vcpus; i++) {
@@ -62,24 +90,20 @@ int machine_create(struct machine *m)
 }
 
 /* An interrupt line that a device left high must not reach the next guest. */
-static int reset_device(struct machine *m, struct device *dev)
+static void reset_device(struct device *dev)
 {
 	if (dev->type->reset)
 		dev->type->reset(dev);
-	if (!dev->line)
-		return 0;
-	dev->line = false;
-	return takt_virq_set(m->vcpu[0].self, dev->irq, TAKT_VIRQ_LOW);
+	device_line(dev, NULL, false);
 }
 
 int machine_load(struct machine *m)
 {
-	int err = 0;
+	int err;
 
-	for (unsigned i = 0; i < m->devices && !err; i++)
-		err = reset_device(m, m->device[i]);
-	if (!err)
-		err = boot_image_load(m);
+	for (unsigned i = 0; i < m->devices; i++)
+		reset_device(m->device[i]);
+	err = boot_image_load(m);
 	if (err)
 		vmm_log("the guest cannot be loaded: %s", rt_error(err));
 	return err;
@@ -106,7 +130,7 @@ static bool all_off(struct machine *m)
 }
 
 /* From pristine memory; the vCPUs are off. */
-static void restart(struct machine *m)
+static int restart(struct machine *m)
 {
 	int err;
 
@@ -116,44 +140,38 @@ static void restart(struct machine *m)
 		err = machine_load(m);
 	if (err) {
 		vmm_log("the machine cannot be restarted: %s", rt_error(err));
-		return;
+		return err;
 	}
 	__atomic_store_n(&m->request, MACHINE_RUN, __ATOMIC_RELEASE);
-	(void)vcpu_start(&m->vcpu[0], m->boot_pc, m->boot_x0);
+	return vcpu_start(&m->vcpu[0], m->boot_pc, m->boot_x0) ? 0 : TAKT_E_STATE;
 }
 
 /* Does what was asked for, once no vCPU is in the guest any more. What the guest left on its
  * routed lines stays as it is. */
 static void control(struct machine *m)
 {
+	static const char *const why[MACHINE_REQUESTS] = {
+		[MACHINE_OFF] = "the guest switched its machine off",
+		[MACHINE_RESET] = "the guest resets its machine",
+		[MACHINE_FAILED] = "the machine cannot go on",
+	};
 	enum machine_request request = machine_asked(m);
 
 	if (request == MACHINE_RUN || !all_off(m))
 		return;
-	switch (request) {
-	case MACHINE_RESET:
-		vmm_log("the guest resets its machine");
-		restart(m);
-		break;
-	case MACHINE_OFF:
-		vmm_log("the guest switched its machine off");
-		break;
-	default:
-		break;
-	}
-	if (request != MACHINE_RESET)
-		m->stopped = true;
+	vmm_log("%s: %s", why[request], m->again[request] ? "it is restarted" : "it stops");
+	m->stopped = !m->again[request] || restart(m);
 }
 
 void machine_serve(struct machine *m)
 {
 	for (;;) {
 		struct takt_msg msg = {0};
-		uint64_t badges;
+		uint64_t badges = lock_missed();
 
-		if (takt_wait(&msg, TAKT_NEVER))
+		if (!badges && takt_wait(&msg, TAKT_NEVER))
 			continue;
-		badges = msg.w[0];
+		badges |= msg.w[0];
 		for (uint64_t b = badges >> 1; b; b &= b - 1) {
 			struct device *dev = m->device[__builtin_ctzl(b)];
 

@@ -3,8 +3,8 @@
  * The machine that a vmm process shows to its guest, and the threads that make it.
  *
  * Each vCPU is a thread of its own; its monitor context runs the exit loop (vcpu.c) and the device
- * models. The process's first thread loads the guest, then serves what may take longer: back ends
- * with their rings, restart. A vCPU's path never waits for it.
+ * models, each device under its lock. The process's first thread loads the guest, then serves what may
+ * take longer: back ends with their rings, restart. A vCPU's path never waits for it.
  */
 #ifndef VMM_MACHINE_H
 #define VMM_MACHINE_H
@@ -16,6 +16,8 @@
 #include <takt/rt.h>
 #include <takt/sys.h>
 #include <takt/vcpu.h>
+
+#include "lock.h"
 
 /* Guest-physical addresses and interrupts as on QEMU's "virt" board. */
 #define GUEST_GICD 0x08000000ul
@@ -53,6 +55,7 @@ struct vcpu {
 	uint64_t boot_pc; /* VCPU_START: where it begins, and its x0 */
 	uint64_t boot_x0;
 	unsigned logged;
+	unsigned hit; /* device of its last access, tried first */
 	struct rt_thread thread;
 };
 
@@ -62,6 +65,7 @@ enum machine_request {
 	MACHINE_OFF,
 	MACHINE_RESET,
 	MACHINE_FAILED,
+	MACHINE_REQUESTS
 };
 
 struct machine {
@@ -73,11 +77,11 @@ struct machine {
 	struct takt_vm_page *virq;
 	int request;  /* enum machine_request, atomic */
 	bool stopped; /* for good */
+	bool again[MACHINE_REQUESTS]; /* restart: by `on-reset`, `on-off`, `on-crash` */
 	unsigned vcpus;
 	struct vcpu vcpu[GUEST_MAX_VCPUS];
 	unsigned devices;
 	struct device *device[GUEST_MAX_DEVICES];
-	unsigned hit; /* device of the last access, tried first */
 	uint64_t boot_pc, boot_x0;
 };
 
@@ -126,6 +130,8 @@ bool vcpu_start(struct vcpu *v, uint64_t pc, uint64_t arg);
 /* Lets `action` happen to an interrupt before the guest runs again. Only on the vCPU's own
  * thread. */
 void vcpu_irq(struct vcpu *v, uint32_t intid, enum takt_virq_action action);
+/* The same for a software-generated interrupt from this vCPU to those in `targets`. */
+void vcpu_sgi(struct vcpu *v, uint32_t intid, uint8_t targets);
 /* The guest cannot go on: logs why, with a dump, and stops the machine. */
 void vcpu_fail(struct vcpu *v, const char *why);
 

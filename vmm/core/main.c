@@ -3,7 +3,9 @@
  * The monitor of one virtual machine. What it needs stands in its node of the system description:
  *
  *   kernel, initrd, bootargs   files of the boot archive, and the kernel's command line
- *   vcpu-priority, vcpu-budget-us, vcpu-period-us   of the vCPU's scheduling context
+ *   vcpus                      how many; vCPU n is on CPU number n of `cpus`, or on `cpu`
+ *   vcpu-priority, vcpu-budget-us, vcpu-period-us   of each vCPU's scheduling context
+ *   on-reset, on-off, on-crash what follows: "restart" or "stop"
  *   led-gpios, leds            lines of the guest's GPIO controller, and LEDs on them (pl061.c)
  *   console                    the session that is the guest's serial port
  *   epoch                      what the guest's clock starts from, seconds since 1970

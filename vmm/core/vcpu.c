@@ -9,29 +9,49 @@
 #include "device.h"
 #include "log.h"
 
-void vcpu_irq(struct vcpu *v, uint32_t intid, enum takt_virq_action action)
+static int act(struct vcpu *v, const struct takt_vcpu_rider *r)
+{
+	switch (r->action & 0xff) {
+	case TAKT_VIRQ_SYNC:
+		return takt_virq_sync(v->self, r->intid);
+	case TAKT_VIRQ_SGI:
+		return takt_virq_sgi(v->self, r->action >> TAKT_VIRQ_SGI_SHIFT, r->intid,
+				     v->index);
+	default:
+		return takt_virq_set(v->self, r->intid, r->action);
+	}
+}
+
+static void ride(struct vcpu *v, struct takt_vcpu_rider rider)
 {
 	struct takt_vcpu_page *page = v->page;
 	unsigned n = page->riders;
-	int err = 0;
 
 	if (n < TAKT_VCPU_RIDERS) {
-		page->rider[n] = (struct takt_vcpu_rider){intid, action};
+		page->rider[n] = rider;
 		page->riders = n + 1;
 		return;
 	}
 	/* Full: what waits must happen before, so all of it happens now. */
 	page->riders = 0;
 	for (unsigned i = 0; i <= n; i++) {
-		struct takt_vcpu_rider r = {intid, action};
+		const struct takt_vcpu_rider *r = i < n ? &page->rider[i] : &rider;
+		int err = act(v, r);
 
-		if (i < n)
-			r = page->rider[i];
-		err = r.action == TAKT_VIRQ_SYNC ? takt_virq_sync(v->self, r.intid)
-						 : takt_virq_set(v->self, r.intid, r.action);
 		if (err)
-			vmm_log("interrupt %u, action %u: error %d", r.intid, r.action, err);
+			vmm_log("interrupt %u, action %x: error %d", r->intid, r->action, err);
 	}
+}
+
+void vcpu_irq(struct vcpu *v, uint32_t intid, enum takt_virq_action action)
+{
+	ride(v, (struct takt_vcpu_rider){intid, action});
+}
+
+void vcpu_sgi(struct vcpu *v, uint32_t intid, uint8_t targets)
+{
+	ride(v, (struct takt_vcpu_rider){
+			intid, TAKT_VIRQ_SGI | (uint32_t)targets << TAKT_VIRQ_SGI_SHIFT});
 }
 
 bool vcpu_start(struct vcpu *v, uint64_t pc, uint64_t arg)
@@ -55,18 +75,6 @@ void vcpu_fail(struct vcpu *v, const char *why)
 	machine_ask(v->machine, MACHINE_FAILED);
 }
 
-static void handle_events(struct vcpu *v, uint64_t events)
-{
-	struct machine *m = v->machine;
-
-	for (events >>= 1; events; events &= events - 1) {
-		struct device *dev = m->device[__builtin_ctzl(events)];
-
-		if (dev->type->event)
-			dev->type->event(dev, v);
-	}
-}
-
 /* Runs the guest until the vCPU is switched off or the machine is asked for something. */
 static void run_guest(struct vcpu *v)
 {
@@ -80,8 +88,7 @@ static void run_guest(struct vcpu *v)
 			if (!arch_trap(v))
 				return;
 			break;
-		case TAKT_EXIT_EVENT:
-			handle_events(v, page->events);
+		case TAKT_EXIT_EVENT: /* the kick: look again */
 			break;
 		case TAKT_EXIT_ERROR:
 			vmm_log("cpu%u: entering the guest: error %ld", v->index, (long)page->esr);
@@ -95,19 +102,13 @@ static void run_guest(struct vcpu *v)
 	}
 }
 
-/* Returns the events that arrived meanwhile. They have to wait for their devices: while vCPU 0 is
- * off, those belong to the first thread, which may be resetting them. */
-static uint64_t wait_for_start(struct vcpu *v)
+static void wait_for_start(struct vcpu *v)
 {
-	uint64_t events = 0;
-
 	while (vcpu_state(v) != VCPU_START) {
 		struct takt_msg m = {0};
 
-		if (!takt_wait(&m, TAKT_NEVER))
-			events |= m.w[0];
+		(void)!takt_wait(&m, TAKT_NEVER);
 	}
-	return events;
 }
 
 /* Off, unless the guest has switched itself off and somebody wants it on again already. */
@@ -124,12 +125,11 @@ static void vcpu_main(void *arg)
 	struct vcpu *v = arg;
 
 	for (;;) {
-		uint64_t events = wait_for_start(v);
-
+		wait_for_start(v);
 		v->page->riders = 0; /* left over from the last run */
+		v->page->standby = 0;
 		v->logged = 0;
 		arch_vcpu_boot(v);
-		handle_events(v, events);
 		__atomic_store_n(&v->state, VCPU_ON, __ATOMIC_RELEASE);
 		run_guest(v);
 		leave(v);
@@ -161,7 +161,8 @@ static int make_sc(unsigned cpu)
 int vcpu_create(struct machine *m, unsigned index)
 {
 	struct vcpu *v = &m->vcpu[index];
-	unsigned cpu = (unsigned)env_number("cpu", 0);
+	unsigned cpus = env_count("cpus");
+	unsigned cpu = cpus ? env_cell("cpus", index % cpus) : (unsigned)env_number("cpu", 0);
 	int err = make_sc(cpu);
 
 	v->machine = m;

@@ -17,7 +17,6 @@
 #define GICD_IPRIORITYR 0x400
 #define GICD_ITARGETSR 0x800
 #define GICD_ICFGR 0xc00
-#define GICD_SGIR 0xf00
 #define GICD_CPENDSGIR 0xf10
 #define GICD_SPENDSGIR 0xf20
 #define GICD_PIDR2 0xfe8
@@ -286,24 +285,26 @@ static void write_byte(struct gic_dist *d, unsigned cpu, uint32_t offset, uint8_
 	publish(d, cpu, intid);
 }
 
-static void write_sgir(struct gic_dist *d, unsigned cpu, uint32_t value)
+uint8_t gic_dist_sgi_targets(const struct gic_dist *d, unsigned cpu, uint32_t value)
 {
 	uint8_t all = (uint8_t)((1u << d->cpus) - 1);
-	uint8_t targets;
 
 	switch (value >> 24 & 3) {
 	case 0:
-		targets = value >> 16 & all;
-		break;
+		return value >> 16 & all;
 	case 1:
-		targets = all & (uint8_t) ~(1u << cpu);
-		break;
+		return all & (uint8_t) ~(1u << cpu);
 	case 2:
-		targets = (uint8_t)(1u << cpu);
-		break;
+		return (uint8_t)(1u << cpu);
 	default:
-		return;
+		return 0;
 	}
+}
+
+static void write_sgir(struct gic_dist *d, unsigned cpu, uint32_t value)
+{
+	uint8_t targets = gic_dist_sgi_targets(d, cpu, value);
+
 	if (targets)
 		d->ops->sgi(d->self, cpu, targets, value & 0xf);
 }
@@ -319,6 +320,12 @@ static bool is_bits(uint32_t offset)
 {
 	return offset >= GICD_IGROUPR && offset < GICD_IPRIORITYR &&
 	       (offset & 0x7f) < GIC_BANKS * 4;
+}
+
+bool gic_dist_is_state(uint32_t offset)
+{
+	return (offset >= GICD_ISPENDR && offset < GICD_IPRIORITYR) ||
+	       (offset >= GICD_CPENDSGIR && offset < GICD_SPENDSGIR + 0x10);
 }
 
 static bool is_config(uint32_t offset)

@@ -20,6 +20,8 @@
 #define GIC_PENDING 0x1
 #define GIC_ACTIVE 0x2
 
+#define GICD_SGIR 0xf00
+
 struct gic_ops {
 	/* The configuration word (TAKT_VIRQ_*) of an interrupt, as CPU `cpu` sees it. */
 	void (*config)(void *self, unsigned cpu, uint32_t intid, uint32_t word);
@@ -54,6 +56,13 @@ void gic_dist_reset(struct gic_dist *d);
 uint32_t gic_dist_read(struct gic_dist *d, unsigned cpu, uint32_t offset, unsigned size);
 void gic_dist_write(struct gic_dist *d, unsigned cpu, uint32_t offset, unsigned size,
 		    uint32_t value);
+
+/* Whether a read at that offset asks for interrupts' state and nothing else: it needs no lock, though a
+ * write may be under way. */
+bool gic_dist_is_state(uint32_t offset);
+
+/* CPUs that a write of `value` to GICD_SGIR by `cpu` is for; the interrupt is in its low four bits. */
+uint8_t gic_dist_sgi_targets(const struct gic_dist *d, unsigned cpu, uint32_t value);
 
 /* CPUs that a shared interrupt may go to, as a mask. */
 void gic_dist_target(struct gic_dist *d, uint32_t intid, uint8_t cpus);

@@ -60,10 +60,8 @@ static unsigned gic_query(void *self, unsigned cpu, uint32_t intid)
 static void gic_sgi(void *self, unsigned cpu, uint8_t targets, uint32_t intid)
 {
 	struct gic_link *link = self;
-	int err = takt_virq_sgi(link->machine->vcpu[cpu].self, targets, intid, cpu);
 
-	if (err)
-		vmm_log("SGI %u to %x: error %d", intid, targets, err);
+	vcpu_sgi(&link->machine->vcpu[cpu], intid, targets);
 }
 
 const struct gic_ops gic_link_ops = {

@@ -9,7 +9,8 @@
 /* What gic_ops get as `self`. */
 struct gic_link {
 	struct machine *machine;
-	struct vcpu *vcpu; /* whose access is dealt with; null: no vCPU's, the devices are reset */
+	struct vcpu *vcpu; /* whose access is dealt with, under the device's lock; null: no vCPU's, the
+			      devices are reset */
 };
 
 extern const struct gic_ops gic_link_ops;

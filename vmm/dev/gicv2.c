@@ -19,15 +19,29 @@ static bool gicv2_access(struct device *dev, struct mmio *io)
 {
 	struct gicv2 *gic = dev->state;
 	unsigned cpu = io->vcpu->index;
+	uint32_t offset = (uint32_t)io->offset;
 
 	if (io->size > 4)
 		return false;
+	/* Inter-processor interrupts first: they change no register, and there are many. */
+	if (io->write && offset == GICD_SGIR && io->size == 4) {
+		uint8_t targets = gic_dist_sgi_targets(&gic->dist, cpu, (uint32_t)io->value);
+
+		if (targets)
+			vcpu_sgi(io->vcpu, io->value & 0xf, targets);
+		return true;
+	}
+	if (!io->write && gic_dist_is_state(offset)) {
+		io->value = gic_dist_read(&gic->dist, cpu, offset, io->size);
+		return true;
+	}
+	lock_take(&dev->lock);
 	gic->link.vcpu = io->vcpu;
 	if (io->write)
-		gic_dist_write(&gic->dist, cpu, (uint32_t)io->offset, io->size,
-			       (uint32_t)io->value);
+		gic_dist_write(&gic->dist, cpu, offset, io->size, (uint32_t)io->value);
 	else
-		io->value = gic_dist_read(&gic->dist, cpu, (uint32_t)io->offset, io->size);
+		io->value = gic_dist_read(&gic->dist, cpu, offset, io->size);
+	lock_give(&dev->lock);
 	return true;
 }
 
@@ -80,4 +94,5 @@ DEVICE_TYPE(gicv2) = {
 	.reset = gicv2_reset,
 	.access = gicv2_access,
 	.tree = gicv2_tree,
+	.locks = true,
 };

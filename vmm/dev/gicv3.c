@@ -31,11 +31,8 @@ static bool redist_access(struct gicv3 *gic, struct mmio *io)
 	return true;
 }
 
-static bool gicv3_access(struct device *dev, struct mmio *io)
+static bool access_registers(struct gicv3 *gic, struct mmio *io)
 {
-	struct gicv3 *gic = dev->state;
-
-	gic->link.vcpu = io->vcpu;
 	if (io->offset >= REDISTS)
 		return redist_access(gic, io);
 	if (io->offset >= GIC3_DIST_SIZE)
@@ -45,6 +42,26 @@ static bool gicv3_access(struct device *dev, struct mmio *io)
 	else
 		io->value = gic3_dist_read(&gic->regs, (uint32_t)io->offset, io->size);
 	return true;
+}
+
+/* Of distributor and redistributors alike; a redistributor's frame of identification has none there. */
+static bool is_state(const struct mmio *io)
+{
+	return !io->write && gic_dist_is_state((uint32_t)io->offset & 0xffff);
+}
+
+static bool gicv3_access(struct device *dev, struct mmio *io)
+{
+	struct gicv3 *gic = dev->state;
+	bool good;
+
+	if (is_state(io))
+		return access_registers(gic, io);
+	lock_take(&dev->lock);
+	gic->link.vcpu = io->vcpu;
+	good = access_registers(gic, io);
+	lock_give(&dev->lock);
+	return good;
 }
 
 static void gicv3_reset(struct device *dev)
@@ -94,4 +111,5 @@ DEVICE_TYPE(gicv3) = {
 	.reset = gicv3_reset,
 	.access = gicv3_access,
 	.tree = gicv3_tree,
+	.locks = true,
 };

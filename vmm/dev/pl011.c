@@ -2,7 +2,7 @@
 /*
  * PL011 UART on a console session.
  *
- * Two rings stand between the registers and the session: the guest's side runs on the vCPU's thread
+ * Two rings stand between the registers and the session: the guest's side runs on the vCPUs' threads
  * and never waits, the session's side on the first thread. Output is collected for a moment, so
  * that a line costs one message; a session that does not take anything for a while loses what is
  * there, lest it stops the guest.
@@ -59,14 +59,17 @@ struct pl011 {
 	uint32_t ilpr, ibrd, fbrd, lcr_h, cr, ifls, imsc, ris, dmacr;
 	bool blocked; /* no INT_TX until the tx ring has room again */
 	struct ring tx, rx;
+	struct lock tx_lock; /* between those who put: the guest, and the monitor's log */
 	/* Shared between the two sides, atomic. */
 	int scheduled; /* the first thread will look at the tx ring */
+	int collect;   /* ... and is to set its timer for that itself */
 	int stalled;   /* the guest waits for room in the tx ring */
 	int starved;   /* the session may have more than fitted into the rx ring */
 	unsigned lost; /* bytes of output, not yet told to the session */
 	/* The first thread's. */
 	takt_slot session;
-	takt_slot work, event;
+	takt_slot work;
+	unsigned cpu; /* it is on that one */
 	takt_ticks patience; /* the session is to take something until then; 0: it does */
 	uint8_t tx_data[TX_SIZE], rx_data[RX_SIZE];
 };
@@ -91,27 +94,43 @@ static bool has_room(const struct pl011 *u)
 	return ring_free(&u->tx) > FIFO_SIZE;
 }
 
-/* Has the first thread look at the tx ring: soon, or at once when much has come together. */
-static void schedule(struct pl011 *u, bool now)
+static int start_timer(struct pl011 *u)
+{
+	return takt_irq_timer(u->work, takt_now() + takt_ns_to_ticks(COLLECT_NS), 0, NULL);
+}
+
+/* Has the first thread look at the tx ring: soon, or at once when much has come together. The timer
+ * belongs to that thread's CPU; from another one setting it would take its turn there. */
+static void schedule(struct pl011 *u, const struct vcpu *v, bool now)
 {
 	if (!__atomic_exchange_n(&u->scheduled, 1, __ATOMIC_SEQ_CST)) {
-		takt_ticks at = takt_now() + takt_ns_to_ticks(COLLECT_NS);
-
-		if (!now && !takt_irq_timer(u->work, at, 0, NULL))
+		if (!now && v->thread.cpu == u->cpu && !start_timer(u))
 			return;
+		if (!now)
+			__atomic_store_n(&u->collect, 1, __ATOMIC_RELEASE);
 		now = true;
 	}
 	if (now)
 		(void)!takt_irq_trigger(u->work);
 }
 
-static void transmit(struct pl011 *u, uint8_t byte)
+static bool put(struct pl011 *u, uint8_t byte)
+{
+	bool fits;
+
+	lock_take(&u->tx_lock);
+	fits = ring_put(&u->tx, byte);
+	lock_give(&u->tx_lock);
+	return fits;
+}
+
+static void transmit(struct pl011 *u, const struct vcpu *v, uint8_t byte)
 {
 	if (!u->work)
 		return;
-	if (!ring_put(&u->tx, byte))
+	if (!put(u, byte))
 		__atomic_fetch_add(&u->lost, 1, __ATOMIC_RELAXED);
-	schedule(u, ring_used(&u->tx) == TX_SIZE / 2);
+	schedule(u, v, ring_used(&u->tx) == TX_SIZE / 2);
 	u->blocked = !has_room(u);
 	if (u->blocked) {
 		/* Look again: who made room before the flag was there wakes nobody. */
@@ -182,11 +201,11 @@ static uint32_t read_register(struct pl011 *u, uint64_t offset)
 	}
 }
 
-static void write_register(struct pl011 *u, uint64_t offset, uint32_t value)
+static void write_register(struct pl011 *u, const struct vcpu *v, uint64_t offset, uint32_t value)
 {
 	switch (offset) {
 	case UART_DR:
-		transmit(u, (uint8_t)value);
+		transmit(u, v, (uint8_t)value);
 		break;
 	case UART_ILPR:
 		u->ilpr = value & 0xff;
@@ -228,25 +247,11 @@ static bool pl011_access(struct device *dev, struct mmio *io)
 		return false;
 	/* The bus has no lanes narrower than a word: a byte access is to the lowest one. */
 	if (io->write)
-		write_register(u, io->offset & ~3ul, (uint32_t)io->value);
+		write_register(u, io->vcpu, io->offset & ~3ul, (uint32_t)io->value);
 	else
 		io->value = read_register(u, io->offset & ~3ul);
 	update_line(dev, io->vcpu);
 	return true;
-}
-
-/* Input arrived, or there is room for output again. */
-static void pl011_event(struct device *dev, struct vcpu *v)
-{
-	struct pl011 *u = dev->state;
-
-	if (ring_used(&u->rx))
-		u->ris |= INT_RX;
-	if (u->blocked && has_room(u)) {
-		u->blocked = false;
-		u->ris |= INT_TX;
-	}
-	update_line(dev, v);
 }
 
 /* The session's side. */
@@ -328,19 +333,37 @@ static bool fill(struct pl011 *u)
 	}
 }
 
+/* Input arrived, or there is room for output again: tells the guest. */
+static void tell(struct device *dev)
+{
+	struct pl011 *u = dev->state;
+
+	lock_take(&dev->lock);
+	if (ring_used(&u->rx))
+		u->ris |= INT_RX;
+	if (u->blocked && has_room(u)) {
+		u->blocked = false;
+		u->ris |= INT_TX;
+	}
+	update_line(dev, NULL);
+	lock_give(&dev->lock);
+}
+
 static void pl011_work(struct device *dev)
 {
 	struct pl011 *u = dev->state;
 	bool event;
 
-	/* Before looking: what comes later schedules anew. */
-	(void)take(&u->scheduled);
-	drain(u);
+	if (!take(&u->collect) || start_timer(u)) {
+		/* Before looking: what comes later schedules anew. */
+		(void)take(&u->scheduled);
+		drain(u);
+	}
 	event = fill(u);
 	if (has_room(u) && take(&u->stalled))
 		event = true;
 	if (event)
-		(void)!takt_irq_trigger(u->event);
+		tell(dev);
 }
 
 /* Log lines of the monitor go out among the guest's own. */
@@ -348,12 +371,14 @@ static void log_line(void *self, const char *line, unsigned len)
 {
 	struct pl011 *u = self;
 
+	lock_take(&u->tx_lock);
 	for (unsigned i = 0; i < len; i++) {
 		if (line[i] == '\n')
 			(void)ring_put(&u->tx, '\r');
 		(void)ring_put(&u->tx, (uint8_t)line[i]);
 	}
-	schedule(u, true);
+	lock_give(&u->tx_lock);
+	schedule(u, NULL, true);
 }
 
 static void pl011_reset(struct device *dev)
@@ -374,10 +399,7 @@ static int connect(struct device *dev, struct pl011 *u)
 	u->session = env_cap("console");
 	if (!u->session)
 		return 0;
-	err = device_event(dev);
-	if (err < 0)
-		return err;
-	u->event = (takt_slot)err;
+	u->cpu = (unsigned)env_number("cpu", 0);
 	err = device_work(dev);
 	if (err < 0)
 		return err;
@@ -422,7 +444,6 @@ DEVICE_TYPE(pl011) = {
 	.create = pl011_create,
 	.reset = pl011_reset,
 	.access = pl011_access,
-	.event = pl011_event,
 	.work = pl011_work,
 	.tree = pl011_tree,
 };

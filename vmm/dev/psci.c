@@ -33,6 +33,8 @@ enum psci_result {
 #define SMCCC_VERSION_1_1 0x10001
 #define PSCI_MIGRATE_NOT_NEEDED 2
 
+#define POWER_DOWN 0x10000 /* in the power state of CPU_SUSPEND */
+
 /* AFFINITY_INFO */
 #define AFFINITY_ON 0
 #define AFFINITY_OFF 1
@@ -84,6 +86,15 @@ static int64_t affinity_info(struct machine *m, uint64_t target, uint64_t level)
 	}
 }
 
+/* Standby only: the guest goes on behind the call once an interrupt is pending. */
+static int64_t suspend(struct vcpu *v, uint64_t power_state)
+{
+	if (power_state & POWER_DOWN)
+		return PSCI_INVALID_PARAMETERS;
+	v->page->standby = 1;
+	return PSCI_SUCCESS;
+}
+
 static int64_t features(uint32_t function)
 {
 	switch (function) {
@@ -107,14 +118,14 @@ static int64_t features(uint32_t function)
 }
 
 /* The functions that have a 64-bit variant, with the arguments as wide as the caller's. */
-static bool call_wide(struct machine *m, uint32_t function, const uint64_t *x, int64_t *result)
+static bool call_wide(struct vcpu *v, uint32_t function, const uint64_t *x, int64_t *result)
 {
+	struct machine *m = v->machine;
 	uint64_t mask = function & PSCI_64BIT ? UINT64_MAX : UINT32_MAX;
 
 	switch (function & ~PSCI_64BIT) {
 	case PSCI_CPU_SUSPEND:
-		/* Standby, out of which an event that nobody names may wake at once. */
-		*result = PSCI_SUCCESS;
+		*result = suspend(v, x[1]);
 		return true;
 	case PSCI_CPU_ON:
 		*result = cpu_on(m, x[1] & mask, x[2] & mask, x[3] & mask);
@@ -162,7 +173,7 @@ static bool call(struct vcpu *v, uint32_t function, const uint64_t *x, int64_t *
 									       : PSCI_NOT_SUPPORTED;
 		return true;
 	default:
-		return call_wide(m, function, x, result);
+		return call_wide(v, function, x, result);
 	}
 }
 

@@ -56,6 +56,10 @@ takt_slot env_cap(const char *name);
 const char *env_string(const char *property, const char *otherwise);
 uint64_t env_number(const char *property, uint64_t otherwise);
 
+/* A list of cells: how many there are (0: no such property), and the n-th (0: there is none). */
+unsigned env_count(const char *property);
+uint32_t env_cell(const char *property, unsigned n);
+
 /* A free slot (from TAKT_SELF_FREE on), 0 when there is none left. */
 takt_slot env_slot_alloc(void);
 
