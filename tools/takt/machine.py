@@ -70,7 +70,24 @@ def _kernel(build=BUILD, name="takt"):
 
 
 def _archive(system, build=BUILD):
+    """Of a system by its name, or an archive's own path."""
+    if isinstance(system, pathlib.Path):
+        return str(system)
     return str(build / f"systems/{system}.cpio")
+
+
+def pack(path, description, files, **defines):
+    """Makes the boot archive `path` of a description with such definitions; `files`, the first task's
+    program first, says which file has which name in it."""
+    tree = path.with_suffix(".dtb")
+    subprocess.run([TOP / "tools/dtb", description, tree,
+                    *(f"-D{name}={value}" for name, value in defines.items())], check=True)
+    names, contents = list(files), list(files.values())
+    names.insert(1, "system.dtb")
+    contents.insert(1, tree)
+    subprocess.run([TOP / "tools/mkboot", path, "--names", *names, "--files", *contents],
+                   check=True)
+    return path
 
 
 def _load(path, address):

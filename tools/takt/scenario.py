@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What system tests do with a machine: talk to the Linux guest's shell, watch LEDs."""
 
+import re
+
 import pexpect
 
 from takt.tap import Failure, check
@@ -26,6 +28,15 @@ def answer(serial):
     serial.sendline("echo $((6*7))")
     expect(serial, r"\r?\n42\r", 20, "Linux's shell did not answer 6*7")
     expect(serial, PROMPT, 20, "no new prompt from Linux's shell")
+
+
+def command(serial, line, timeout=40):
+    """What a command prints in Linux's shell."""
+    serial.sendline(line)
+    expect(serial, re.escape(line), 20, f"Linux's shell did not echo {line!r}")
+    expect(serial, PROMPT, timeout, f"no new prompt from Linux's shell after {line!r}")
+    text = re.sub(r"\x1b\[[\d;]*\w", "", serial.before.decode(errors="replace"))
+    return text.replace("\r", "").strip()
 
 
 def crash(serial):

@@ -159,7 +159,14 @@ static void control(struct machine *m)
 
 	if (request == MACHINE_RUN || !all_off(m))
 		return;
-	vmm_log("%s: %s", why[request], m->again[request] ? "it is restarted" : "it stops");
+	if (!m->announced) {
+		vmm_log("%s: %s", why[request], m->again[request] ? "it is restarted" : "it stops");
+		m->announced = true;
+		/* That goes out before we are busy, or have stopped. */
+		(void)!takt_irq_trigger(m->control);
+		return;
+	}
+	m->announced = false;
 	m->stopped = !m->again[request] || restart(m);
 }
 

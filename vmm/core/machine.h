@@ -77,6 +77,7 @@ struct machine {
 	struct takt_vm_page *virq;
 	int request;  /* enum machine_request, atomic */
 	bool stopped; /* for good */
+	bool announced; /* what `request` leads to is on the log */
 	bool again[MACHINE_REQUESTS]; /* restart: by `on-reset`, `on-off`, `on-crash` */
 	unsigned vcpus;
 	struct vcpu vcpu[GUEST_MAX_VCPUS];
