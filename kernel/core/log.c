@@ -11,7 +11,7 @@ static bool panicking;
 
 /* What has still to go to the early console. Nobody waits for that with interrupts masked: a few
  * characters go out whenever a CPU stands at its dispatcher, more when it has nothing else to do. */
-static struct spinlock out_lock;
+static bool draining; /* by one CPU; nobody waits for it */
 static char out[LOG_SIZE];
 static u64 out_head, out_tail; /* bytes ever put in and taken out */
 static u64 lost; /* bytes that found no room since that was last said; with `lock` */
@@ -40,7 +40,8 @@ static void drain(u32 most)
 {
 	u64 tail, head;
 
-	spin_lock(&out_lock);
+	if (__atomic_exchange_n(&draining, true, __ATOMIC_ACQUIRE))
+		return;
 	/* Room for a line has been made: put the next one of a dump into words. */
 	if (!pending())
 		fault_dump_line();
@@ -55,7 +56,7 @@ static void drain(u32 most)
 		early_putc(c);
 	}
 	__atomic_store_n(&out_tail, tail, __ATOMIC_RELEASE);
-	spin_unlock(&out_lock);
+	__atomic_store_n(&draining, false, __ATOMIC_RELEASE);
 }
 
 void log_drain(void)

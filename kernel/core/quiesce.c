@@ -65,6 +65,9 @@ bool quiesce_cancel(struct thread *t)
 {
 	bool waited;
 
+	/* Set by t's own invocation; what ends it meanwhile has told t, or is about to. */
+	if (!__atomic_load_n(&t->waits_round, __ATOMIC_RELAXED))
+		return false;
 	spin_lock(&lock);
 	waited = t->waits_round != 0;
 	if (waited) {

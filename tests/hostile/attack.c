@@ -18,6 +18,7 @@ static const struct operation operations[] = {
 	{TAKT_##TYPE, number, words, caps},
 #include <takt/objects.def>
 };
+#define SALVO 64
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
 enum takt_type h_type(unsigned slot)
@@ -107,10 +108,21 @@ static uint64_t edge_value(struct seat *s)
 	}
 }
 
-/* A slot that may hold such a type; any with TAKT_NONE. */
+/* A slot that may hold such a type; any with TAKT_NONE. What the seats began with is mostly that of
+ * the same CPU: to go to another one and back takes as long as many invocations. */
 static uint64_t slot_of(struct seat *s, unsigned type)
 {
 	unsigned at = (unsigned)below(s, H_SLOTS);
+	uint64_t own = ((uint64_t)s & (ARENA_SIZE - 1)) / TAKT_PAGE_SIZE;
+
+	if (!one_in(s, 4)) {
+		if (type == TAKT_THREAD && s->type[H_THREAD + own] == type)
+			return H_THREAD + own;
+		if (type == TAKT_SC && s->type[H_SC + own] == type)
+			return H_SC + own;
+		if (type == TAKT_IRQ && s->type[H_IRQ + own % 4] == type)
+			return H_IRQ + own % 4;
+	}
 
 	if (one_in(s, 24))
 		return edge_value(s);
@@ -351,6 +363,17 @@ static bool too_much(struct seat *s, const struct operation *op)
 	return op->type == TAKT_LOG && !one_in(s, 8);
 }
 
+/* Often the same again and again, with what others have made of its object meanwhile. */
+static int salvo(struct seat *s, struct shot *h, uint64_t deadline)
+{
+	int err = shoot(s, h, deadline);
+
+	if (one_in(s, 2))
+		for (uint64_t n = below(s, SALVO); n; n--)
+			(void)shoot(s, h, deadline);
+	return err;
+}
+
 static void operate(struct seat *s)
 {
 	const struct operation *op = &operations[below(s, OPERATIONS)];
@@ -376,7 +399,7 @@ static void operate(struct seat *s)
 		deadline = soon(s);
 	}
 	made = makes(op, h.word);
-	if (shoot(s, &h, deadline) == 0 && made && h.window < H_SLOTS)
+	if (salvo(s, &h, deadline) == 0 && made && h.window < H_SLOTS)
 		s->type[h.window] = (uint8_t)made;
 	if (op->type == TAKT_TASK && op->label == TAKT_TASK_CAP_COPY && h.cap[0] < H_SLOTS &&
 	    h.word[0] < H_SLOTS)

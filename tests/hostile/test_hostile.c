@@ -196,8 +196,9 @@ static void end_life(struct arena *a, struct gang *g)
 
 static void report(struct arena *a, takt_ticks took)
 {
-	printf("# %llu invocations in %llu ms, %llu lives, %llu things wrecked\n",
+	printf("# %llu invocations, %llu a second, in %llu ms, %llu lives, %llu things wrecked\n",
 	       (unsigned long long)a->invocations,
+	       (unsigned long long)(a->invocations * takt_hz() / took),
 	       (unsigned long long)(took / (takt_hz() / 1000)), (unsigned long long)a->lives,
 	       (unsigned long long)a->wrecked);
 	for (unsigned cpu = 0; cpu < cpus(); cpu++) {
