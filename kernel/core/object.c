@@ -45,12 +45,14 @@ static struct factory *limbo_of(struct object *o)
 /* One step; true when the object's memory is free. */
 static bool reclaim_one(struct factory *f, struct object *o)
 {
-	if (o->type == TAKT_TASK && !task_reclaim(container_of(o, struct task, object)))
+	unsigned type = o->type; /* when it is freed, it may be something else at once */
+
+	if (type == TAKT_TASK && !task_reclaim(container_of(o, struct task, object)))
 		return false;
 	/* A factory made of an extent is in nobody's count. */
-	if (o->type == TAKT_TASK || kmem_owner(o) == f)
+	if (type == TAKT_TASK || kmem_owner(o) == f)
 		__atomic_fetch_sub(&f->objects, 1, __ATOMIC_RELAXED);
-	switch (o->type) {
+	switch (type) {
 	case TAKT_TASK: /* done above */
 		break;
 	case TAKT_THREAD:
