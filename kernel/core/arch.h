@@ -137,8 +137,8 @@ void psci_system_reset(void) NORETURN;
 void smp_start(void);
 
 /* --- Early console --------------------------------------------------------------------------- */
-void early_putc(char c); /* polled PL011; nothing where there is none */
-bool early_ready(void);	 /* it would take a character without a wait */
+/* PL011: how many characters it takes without a wait; all where there is none. */
+size_t early_write(const char *text, size_t n) MUST_CHECK;
 
 /* --- Called by the architecture -------------------------------------------------------------- */
 void kernel_main(void) NORETURN;	    /* boot CPU, MMU on, platform known */

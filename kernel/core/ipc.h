@@ -38,10 +38,14 @@ void ipc_detach(struct thread *t);
 /* Sends the fault to the thread's fault gate, or stops it with a dump. */
 void ipc_fault(struct thread *t, u64 syndrome, u64 address);
 
-/* What the fault was, in words, with all registers, on the log. In arch. */
+/* What the fault was, in words, with all registers, on the log; goes to the console in any case. A few
+ * of them are kept until they are written; of more, just the number. In arch. */
 void fault_dump(const struct thread *t, u64 syndrome, u64 address);
 
-/* A dump that is not written yet; writes its next line. One CPU at a time. False: there is none. */
+/* For the log, one CPU at a time: a dump that is not written yet, after which byte of the log it
+ * comes, its next piece, which is written, so that the one after it is next. */
 bool fault_dump_waiting(void) MUST_CHECK;
-bool fault_dump_line(void);
+u64 fault_dump_place(void) MUST_CHECK;
+size_t fault_dump_piece(char *buf, size_t size) MUST_CHECK;
+void fault_dump_next(void);
 #endif

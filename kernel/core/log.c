@@ -17,18 +17,22 @@ static u64 out_head, out_tail; /* bytes ever put in and taken out */
 static u64 lost; /* bytes that found no room since that was last said; with `lock` */
 static bool at_once = true; /* while booting */
 
-#define DRAIN_STEP 16
-#define DRAIN_ALL UINT32_MAX
+/* A dump of a fault is put into words piece by piece, and goes out where it happened in the text. */
+static char piece[LOG_PIECE];
+static size_t piece_at, piece_end;
 
-static bool pending(void)
+#define DRAIN_STEP 8
+
+u64 log_head(void)
 {
-	return __atomic_load_n(&out_tail, __ATOMIC_RELAXED) !=
-	       __atomic_load_n(&out_head, __ATOMIC_RELAXED);
+	return __atomic_load_n(&out_head, __ATOMIC_ACQUIRE);
 }
 
 bool log_waiting(void)
 {
-	return pending() || fault_dump_waiting();
+	return __atomic_load_n(&out_tail, __ATOMIC_RELAXED) !=
+		       __atomic_load_n(&out_head, __ATOMIC_RELAXED) ||
+	       fault_dump_waiting();
 }
 
 size_t log_room(void)
@@ -36,26 +40,29 @@ size_t log_room(void)
 	return LOG_SIZE - (out_head - __atomic_load_n(&out_tail, __ATOMIC_RELAXED));
 }
 
-static void drain(u32 most)
+static void drain(size_t most)
 {
-	u64 tail, head;
+	u64 tail, end;
 
 	if (__atomic_exchange_n(&draining, true, __ATOMIC_ACQUIRE))
 		return;
-	/* Room for a line has been made: put the next one of a dump into words. */
-	if (!pending())
-		fault_dump_line();
-	head = __atomic_load_n(&out_head, __ATOMIC_ACQUIRE);
-	for (tail = out_tail; most-- && tail != head; tail++) {
-		char c = out[tail % LOG_SIZE];
+	tail = out_tail;
+	end = log_head(); /* first: a dump that comes meanwhile has its place behind that */
+	if (fault_dump_waiting())
+		end = fault_dump_place();
+	if (tail != end) {
+		size_t run = MIN(end - tail, LOG_SIZE - tail % LOG_SIZE);
 
-		if (most < DRAIN_STEP && !early_ready())
-			break;
-		if (c == '\n')
-			early_putc('\r');
-		early_putc(c);
+		tail += early_write(&out[tail % LOG_SIZE], MIN(run, most));
+		__atomic_store_n(&out_tail, tail, __ATOMIC_RELEASE);
+	} else if (piece_at < piece_end) {
+		piece_at += early_write(&piece[piece_at], MIN(piece_end - piece_at, most));
+		if (piece_at == piece_end)
+			fault_dump_next();
+	} else if (fault_dump_waiting()) {
+		piece_at = 0;
+		piece_end = fault_dump_piece(piece, sizeof(piece));
 	}
-	__atomic_store_n(&out_tail, tail, __ATOMIC_RELEASE);
 	__atomic_store_n(&draining, false, __ATOMIC_RELEASE);
 }
 
@@ -67,7 +74,7 @@ void log_drain(void)
 void log_flush(void)
 {
 	while (log_waiting())
-		drain(DRAIN_ALL);
+		drain(LOG_SIZE);
 }
 
 void log_booted(void)
@@ -80,72 +87,77 @@ void log_console(bool on)
 	__atomic_store_n(&quiet, !on, __ATOMIC_RELAXED);
 }
 
-static void drain(u32 most);
-
-/* With the lock, and room for it. */
-static void append(const char *text, size_t n)
+static bool echo(void)
 {
-	u64 head = out_head;
-
-	for (size_t i = 0; i < n; i++)
-		out[head++ % LOG_SIZE] = text[i];
-	__atomic_store_n(&out_head, head, __ATOMIC_RELEASE);
+	return !__atomic_load_n(&quiet, __ATOMIC_RELAXED);
 }
 
-static const char lost_text[] = "takt: %lu bytes of the log lost\n";
-#define LOST_LINE (sizeof(lost_text) + 20)
-
-/* What is lost is counted, and told as soon as there is room for that and for what comes next. */
-static void append_or_count(const char *text, size_t n)
+/* The room in the ring. What is lost is counted, and told as soon as there is room for that and for what
+ * comes next. With the lock. */
+static struct sink ring(void)
 {
-	char line[LOST_LINE];
+	struct sink s = {out, out_head, out_head + log_room(), LOG_SIZE - 1};
+	char line[64];
 
-	if (log_room() < n + (lost ? LOST_LINE : 0)) {
-		lost += n;
+	if (lost)
+		put_text(&s, line,
+			 format(line, sizeof(line), "takt: %lu bytes of the log lost\n", lost));
+	return s;
+}
+
+/* What is in the sink from `from` on was not told before. */
+static void commit(const struct sink *s, u64 from)
+{
+	if (s->at > s->end) {
+		lost += s->at - from;
 		return;
 	}
-	if (lost)
-		append(line, format(line, sizeof(line), lost_text, lost));
 	lost = 0;
-	append(text, n);
+	__atomic_store_n(&out_head, s->at, __ATOMIC_RELEASE);
 }
 
-void log_write(const char *text, size_t n, bool urgent)
+void log_write(const char *text, size_t n)
 {
-	bool echo = urgent || !__atomic_load_n(&quiet, __ATOMIC_RELAXED);
+	struct sink s;
+	u64 from;
 
 	spin_lock(&lock);
-	if (echo)
-		append_or_count(text, n);
+	if (echo()) {
+		s = ring();
+		from = s.at;
+		put_text(&s, text, n);
+		commit(&s, from);
+	}
 	spin_unlock(&lock);
-	if (at_once)
-		drain(DRAIN_ALL);
-}
-
-static void write_formatted(bool urgent, const char *fmt, va_list ap)
-{
-	char line[LOG_LINE];
-
-	log_write(line, format_va(line, sizeof(line), fmt, ap), urgent);
 }
 
 void klog(const char *fmt, ...)
 {
+	struct sink s;
 	va_list ap;
+	u64 from;
 
 	va_start(ap, fmt);
-	write_formatted(false, fmt, ap);
+	spin_lock(&lock);
+	if (echo()) {
+		s = ring();
+		from = s.at;
+		format_to(&s, fmt, ap);
+		commit(&s, from);
+	}
+	spin_unlock(&lock);
 	va_end(ap);
+	if (at_once)
+		log_flush();
 }
 
-void klog_urgent(const char *fmt, ...)
+static void write_out(const char *text, size_t n)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	write_formatted(true, fmt, ap);
-	va_end(ap);
+	for (size_t done = 0; done < n;)
+		done += early_write(text + done, n - done);
 }
+
+#define PANIC "\ntakt: PANIC: "
 
 /* The first CPU to panic reports and ends everything; another one waits for that. The lock is not
  * taken: its holder may be what failed. */
@@ -162,13 +174,10 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	n = format_va(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	for (u64 i = out_tail; i < out_head; i++)
-		early_putc(out[i % LOG_SIZE]);
-	for (const char *s = "\r\ntakt: PANIC: "; *s; s++)
-		early_putc(*s);
-	for (size_t i = 0; i < n; i++)
-		early_putc(line[i]);
-	early_putc('\r');
-	early_putc('\n');
+	for (; out_tail < out_head; out_tail++)
+		write_out(&out[out_tail % LOG_SIZE], 1);
+	write_out(PANIC, sizeof(PANIC) - 1);
+	write_out(line, n);
+	write_out("\n", 1);
 	psci_system_off();
 }

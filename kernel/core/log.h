@@ -10,13 +10,11 @@
 #include <core/types.h>
 
 #define LOG_SIZE 16384u /* a power of two */
-#define LOG_LINE 240	/* what one klog can write */
+#define LOG_LINE 240	/* what a panic can say */
+#define LOG_PIECE 64	/* of a fault dump, put into words at a time */
 
 /* Whether the log is copied to the early console; at first it is. */
 void log_console(bool on);
-
-/* As klog, but goes to the console in any case: fault dumps. */
-void klog_urgent(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Whether something waits for the early console, and how many bytes more may. What does not fit is
  * lost, and the log says later how much that was. */
@@ -32,6 +30,9 @@ void log_flush(void);
 void log_booted(void);
 
 /* Text from elsewhere. */
-void log_write(const char *text, size_t n, bool urgent);
+void log_write(const char *text, size_t n);
+
+/* How many bytes were ever written. */
+u64 log_head(void) MUST_CHECK;
 
 #endif

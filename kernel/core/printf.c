@@ -3,23 +3,30 @@
 #include <core/printf.h>
 #include <core/string.h>
 
-struct out {
-	char *at, *end; /* end: the place of the closing zero */
-};
-
 struct spec {
-	unsigned width;
+	unsigned width, most; /* most: of a string */
 	char pad;
 	bool left, wide; /* wide: l, ll, z */
 };
 
-static void put(struct out *o, char c)
+static void put(struct sink *o, char c)
 {
 	if (o->at < o->end)
-		*o->at++ = c;
+		o->buffer[o->at & o->mask] = c;
+	o->at++;
 }
 
-static void put_padded(struct out *o, const struct spec *s, const char *text, size_t n)
+void put_text(struct sink *o, const char *text, size_t n)
+{
+	u64 at = o->at, end = MIN(at + n, o->end), mask = o->mask;
+	char *buffer = o->buffer;
+
+	while (at < end)
+		buffer[at++ & mask] = *text++;
+	o->at += n;
+}
+
+static void put_padded(struct sink *o, const struct spec *s, const char *text, size_t n)
 {
 	size_t fill = s->width > n ? s->width - n : 0;
 
@@ -29,13 +36,12 @@ static void put_padded(struct out *o, const struct spec *s, const char *text, si
 	}
 	for (size_t i = 0; !s->left && i < fill; i++)
 		put(o, s->pad);
-	while (n--)
-		put(o, *text++);
+	put_text(o, text, n);
 	for (size_t i = 0; s->left && i < fill; i++)
 		put(o, ' ');
 }
 
-static void put_number(struct out *o, const struct spec *s, u64 v, unsigned base, bool negative)
+static void put_number(struct sink *o, const struct spec *s, u64 v, unsigned base, bool negative)
 {
 	char digits[24];
 	char *p = digits + sizeof(digits);
@@ -49,68 +55,83 @@ static void put_number(struct out *o, const struct spec *s, u64 v, unsigned base
 	put_padded(o, s, p, (size_t)(digits + sizeof(digits) - p));
 }
 
+static const char *parse_number(unsigned *n, const char *fmt)
+{
+	for (*n = 0; *fmt >= '0' && *fmt <= '9'; fmt++)
+		*n = *n * 10 + (unsigned)(*fmt - '0');
+	return fmt;
+}
+
 static const char *parse_spec(struct spec *s, const char *fmt)
 {
-	*s = (struct spec){.pad = ' '};
+	*s = (struct spec){.pad = ' ', .most = UINT32_MAX};
 	for (; *fmt == '0' || *fmt == '-'; fmt++) {
 		if (*fmt == '0')
 			s->pad = '0';
 		else
 			s->left = true;
 	}
-	for (; *fmt >= '0' && *fmt <= '9'; fmt++)
-		s->width = s->width * 10 + (unsigned)(*fmt - '0');
+	fmt = parse_number(&s->width, fmt);
+	if (*fmt == '.')
+		fmt = parse_number(&s->most, fmt + 1);
 	for (; *fmt == 'l' || *fmt == 'z'; fmt++)
 		s->wide = true;
 	return fmt;
 }
 
-size_t format_va(char *buf, size_t size, const char *fmt, va_list ap)
+void format_to(struct sink *o, const char *fmt, va_list ap)
 {
-	struct out o = {buf, buf + size - 1};
 	struct spec s;
 	const char *text;
 	char c;
 	s64 d;
 
 	for (; *fmt; fmt++) {
-		if (*fmt != '%') {
-			put(&o, *fmt);
-			continue;
-		}
+		for (text = fmt; *fmt && *fmt != '%';)
+			fmt++;
+		put_text(o, text, (size_t)(fmt - text));
+		if (!*fmt)
+			return;
 		fmt = parse_spec(&s, fmt + 1);
 		switch (*fmt) {
 		case 'd':
 		case 'i':
 			d = s.wide ? va_arg(ap, long) : va_arg(ap, int);
-			put_number(&o, &s, d < 0 ? -(u64)d : (u64)d, 10, d < 0);
+			put_number(o, &s, d < 0 ? -(u64)d : (u64)d, 10, d < 0);
 			break;
 		case 'u':
 		case 'x':
-			put_number(&o, &s, s.wide ? va_arg(ap, unsigned long) : va_arg(ap, unsigned),
+			put_number(o, &s, s.wide ? va_arg(ap, unsigned long) : va_arg(ap, unsigned),
 				   *fmt == 'u' ? 10 : 16, false);
 			break;
 		case 'p':
-			put_number(&o, &s, (u64)va_arg(ap, void *), 16, false);
+			put_number(o, &s, (u64)va_arg(ap, void *), 16, false);
 			break;
 		case 's':
 			text = va_arg(ap, const char *);
 			text = text ? text : "(null)";
-			put_padded(&o, &s, text, strlen(text));
+			put_padded(o, &s, text, strnlen(text, s.most));
 			break;
 		case 'c':
 			c = (char)va_arg(ap, int);
-			put_padded(&o, &s, &c, 1);
+			put_padded(o, &s, &c, 1);
 			break;
 		case 0: /* ends within a format */
-			*o.at = 0;
-			return (size_t)(o.at - buf);
+			return;
 		default:
-			put(&o, *fmt);
+			put(o, *fmt);
 		}
 	}
-	*o.at = 0;
-	return (size_t)(o.at - buf);
+}
+
+size_t format_va(char *buf, size_t size, const char *fmt, va_list ap)
+{
+	struct sink o = {.buffer = buf, .end = size - 1, .mask = UINT64_MAX};
+
+	format_to(&o, fmt, ap);
+	o.at = MIN(o.at, o.end);
+	buf[o.at] = 0;
+	return o.at;
 }
 
 size_t format(char *buf, size_t size, const char *fmt, ...)

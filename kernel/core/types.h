@@ -65,7 +65,7 @@ void panic(const char *fmt, ...) NORETURN __attribute__((format(printf, 1, 2)));
 	} while (0)
 
 /* The kernel's log: a ring in memory that is copied to the early console while the kernel owns it.
- * Formats: %s %c %d %u %x %lu %lx %lld-style longs, %p, field widths and 0-padding. */
+ * Formats: %s %.Ns %c %d %u %x %lu %lx %lld-style longs, %p, field widths and 0-padding. */
 void klog(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 void *memset(void *dst, int c, size_t n);

@@ -25,7 +25,7 @@ int log_op_write(struct object *self, u64 rights, struct invocation *in)
 		log_drain();
 		return E_RESTART;
 	}
-	log_write((const char *)&in->w[1], len, false);
+	log_write((const char *)&in->w[1], len);
 	return 0;
 }
 

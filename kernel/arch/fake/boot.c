@@ -32,16 +32,13 @@ void fake_write32(volatile void *p, u32 v)
 char fake_console[FAKE_CONSOLE];
 size_t fake_written;
 
-bool early_ready(void)
+size_t early_write(const char *text, size_t n)
 {
-	return true;
-}
-
-void early_putc(char c)
-{
-	fake_console[fake_written++ % sizeof(fake_console)] = c;
+	for (size_t i = 0; i < n; i++)
+		fake_console[fake_written++ % sizeof(fake_console)] = text[i];
 	if (fake_log)
-		fputc(c, stderr);
+		fwrite(text, 1, n, stderr);
+	return n;
 }
 
 void psci_system_off(void)

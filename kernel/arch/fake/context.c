@@ -5,6 +5,7 @@
 #include <core/context.h>
 #include <core/invoke.h>
 #include <core/frame.h>
+#include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/log.h>
 #include <core/sched.h>
@@ -81,15 +82,26 @@ bool fault_dump_waiting(void)
 	return false;
 }
 
-bool fault_dump_line(void)
+u64 fault_dump_place(void)
 {
-	return false;
+	return 0;
+}
+
+size_t fault_dump_piece(char *buf, size_t size)
+{
+	(void)buf;
+	(void)size;
+	return 0;
+}
+
+void fault_dump_next(void)
+{
 }
 
 void fault_dump(const struct thread *t, u64 syndrome, u64 address)
 {
 	fake_dumps++;
-	klog_urgent("unhandled fault of %s: %lx at %lx\n", t->name, syndrome, address);
+	klog("unhandled fault of %.16s: %lx at %lx\n", t->name, syndrome, address);
 }
 
 void irq_poll(void)
@@ -139,14 +151,15 @@ void machine_reset(struct thread *t)
 	fake_memset(t->machine, 0, sizeof(*t->machine));
 }
 
-struct vgic *vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared)
+int vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared, struct vgic **g)
 {
-	struct vgic *g = kmem_alloc_page(f);
-
 	(void)cfg;
-	if (g)
-		g->shared = shared;
-	return g;
+	if (!*g) {
+		*g = kmem_alloc_page(f);
+		return *g ? E_RESTART : TAKT_E_NOMEM;
+	}
+	(*g)->shared = shared;
+	return 0;
 }
 
 void vgic_destroy(struct vgic *g)

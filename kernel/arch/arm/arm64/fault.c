@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Faults in words. */
+#include <arch/inline.h>
 #include <arch/trap.h>
 #include <core/ipc.h>
 #include <core/log.h>
+#include <core/printf.h>
 #include <object/task.h>
 
 static const char *const fault_status[64] = {
@@ -55,76 +57,107 @@ const char *esr_text(u64 esr)
 	return name ? name : "unknown";
 }
 
-/*
- * A dump takes its time to be put into words, so that is done a line at a time where the log is let
- * out (log.c). One is kept; a thread that faults before it is written gets the first line only.
- */
-static struct {
-	bool taken; /* by who fills it in */
-	bool busy;  /* filled in, to be written */
-	unsigned line;
-	char thread[17], task[17];
+/* A dump takes its time to be put into words, so that is done piece by piece where the log is let out
+ * (log.c). */
+struct dump {
+	char thread[24], task[24]; /* words, and a zero behind the last byte of a name */
 	struct takt_frame r;
 	u64 esr, address;
-} dump;
+	u64 place; /* in the log */
+};
 
-#define DUMP_LINES 18
-
-static void say_who(const char *thread, const char *task, u64 esr)
-{
-	const char *class = class_name[ESR_CLASS(esr)];
-
-	klog_urgent("takt: thread '%s' of task '%s' stopped: %s, %s, esr %lx\n", thread, task,
-		    class ? class : "unknown", esr_text(esr), esr);
-}
-
-bool fault_dump_line(void)
-{
-	const struct takt_frame *r = &dump.r;
-	unsigned n = dump.line;
-
-	if (!__atomic_load_n(&dump.busy, __ATOMIC_ACQUIRE))
-		return false;
-	dump.line++;
-	if (n == 0) {
-		say_who(dump.thread, dump.task, dump.esr);
-	} else if (n == 1) {
-		klog_urgent("  pc  %016lx  sp %016lx\n", r->pc, r->sp);
-	} else if (n == 2) {
-		klog_urgent("  far %016lx  pstate %lx\n", dump.address, r->pstate);
-	} else {
-		unsigned x = (n - 3) * 2;
-
-		klog_urgent("  x%-2u %016lx  %016lx\n", x, r->x[x], x < 30 ? r->x[x + 1] : 0);
-	}
-	if (n == DUMP_LINES) {
-		__atomic_store_n(&dump.busy, false, __ATOMIC_RELAXED);
-		__atomic_store_n(&dump.taken, false, __ATOMIC_RELEASE);
-	}
-	return true;
-}
+#define DUMPS 4
+static struct spinlock lock;
+static struct dump dumps[DUMPS];
+static u32 begun, written; /* dumps ever; the difference is kept */
+static u32 lost;	   /* and those that found no room */
+static unsigned piece;	   /* of the oldest, the next to be put into words */
 
 bool fault_dump_waiting(void)
 {
-	return __atomic_load_n(&dump.busy, __ATOMIC_RELAXED);
+	return __atomic_load_n(&begun, __ATOMIC_RELAXED) !=
+	       __atomic_load_n(&written, __ATOMIC_RELAXED);
+}
+
+static struct dump *oldest(void)
+{
+	return &dumps[written % DUMPS];
+}
+
+u64 fault_dump_place(void)
+{
+	return oldest()->place;
+}
+
+enum { REGISTERS = 9, END = REGISTERS + 2 * 31, LOST };
+
+/* Two in a line. */
+static size_t register_piece(char *buf, size_t size, const struct dump *d, unsigned n, bool value)
+{
+	if (value)
+		return format(buf, size, n % 2 ? "%016lx\n" : "%016lx", d->r.x[n]);
+	return n % 2 ? format(buf, size, "  ") : format(buf, size, "  x%-2u ", n);
+}
+
+size_t fault_dump_piece(char *buf, size_t size)
+{
+	const struct dump *d = oldest();
+	const char *class = class_name[ESR_CLASS(d->esr)];
+
+	switch (piece) {
+	case 0:
+		return format(buf, size, "takt: thread '%s'", d->thread);
+	case 1:
+		return format(buf, size, " of task '%s'", d->task);
+	case 2:
+		return format(buf, size, " stopped: %s", class ? class : "unknown");
+	case 3:
+		return format(buf, size, ", %s", esr_text(d->esr));
+	case 4:
+		return format(buf, size, ", esr %lx\n", d->esr);
+	case 5:
+		return format(buf, size, "  pc  %016lx", d->r.pc);
+	case 6:
+		return format(buf, size, "  sp %016lx\n", d->r.sp);
+	case 7:
+		return format(buf, size, "  far %016lx", d->address);
+	case 8:
+		return format(buf, size, "  pstate %lx\n", d->r.pstate);
+	case END:
+		return format(buf, size, "\n");
+	case LOST:
+		return format(buf, size, "takt: %u more threads stopped\n",
+			      __atomic_exchange_n(&lost, 0, __ATOMIC_RELAXED));
+	}
+	return register_piece(buf, size, d, (piece - REGISTERS) / 2, (piece - REGISTERS) % 2);
+}
+
+void fault_dump_next(void)
+{
+	if (++piece <= (__atomic_load_n(&lost, __ATOMIC_RELAXED) ? LOST : END))
+		return;
+	piece = 0;
+	__atomic_store_n(&written, written + 1, __ATOMIC_RELEASE);
 }
 
 void fault_dump(const struct thread *t, u64 esr, u64 address)
 {
-	char thread[17] = {0}, task[17] = {0};
+	struct dump *d;
 
-	memcpy(thread, t->name, sizeof(t->name));
-	if (t->task)
-		memcpy(task, t->task->name, sizeof(t->task->name));
-	if (__atomic_exchange_n(&dump.taken, true, __ATOMIC_ACQUIRE)) {
-		say_who(thread, task, esr);
-		return;
+	spin_lock(&lock);
+	d = &dumps[begun % DUMPS];
+	if (begun - __atomic_load_n(&written, __ATOMIC_ACQUIRE) == DUMPS) {
+		__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
+	} else {
+		memcpy(d->thread, t->name, sizeof(t->name));
+		memset(d->task, 0, sizeof(d->task));
+		if (t->task)
+			memcpy(d->task, t->task->name, sizeof(t->task->name));
+		d->r = t->frame;
+		d->esr = esr;
+		d->address = address;
+		d->place = log_head();
+		__atomic_store_n(&begun, begun + 1, __ATOMIC_RELEASE);
 	}
-	dump.line = 0;
-	memcpy(dump.thread, thread, sizeof(thread));
-	memcpy(dump.task, task, sizeof(task));
-	dump.r = t->frame;
-	dump.esr = esr;
-	dump.address = address;
-	__atomic_store_n(&dump.busy, true, __ATOMIC_RELEASE);
+	spin_unlock(&lock);
 }

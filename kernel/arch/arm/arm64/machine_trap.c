@@ -116,7 +116,7 @@ static void report(struct thread *t, u64 esr)
 	if (t->machine->logged)
 		return;
 	t->machine->logged = true;
-	klog("%s: undefined for the guest: %s S%u_%u_C%u_C%u_%u at %lx\n", t->name,
+	klog("%.16s: undefined for the guest: %s S%u_%u_C%u_C%u_%u at %lx\n", t->name,
 	     esr & 1 ? "mrs" : "msr", SYS_OP0(sys), SYS_OP1(sys), SYS_CRN(sys), SYS_CRM(sys),
 	     SYS_OP2(sys), t->vp->guest.pc);
 }
@@ -176,7 +176,7 @@ static void send_sgi(struct thread *t, u64 value, bool group1)
 	err = virq_sgi_from(t, mask, intid);
 	if (err && !t->machine->logged) {
 		t->machine->logged = true;
-		klog("%s: SGI %u to %lx: error %d\n", t->name, intid, mask, err);
+		klog("%.16s: SGI %u to %lx: error %d\n", t->name, intid, mask, err);
 	}
 }
 

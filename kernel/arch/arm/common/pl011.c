@@ -51,16 +51,22 @@ void early_console_guess(void)
 	}
 }
 
-void early_putc(char c)
+size_t early_write(const char *text, size_t n)
 {
-	if (!uart)
-		return;
-	while (io_read32(uart + UARTFR) & UARTFR_TXFF)
-		cpu_relax();
-	io_write32(uart + UARTDR, (u8)c);
-}
+	static bool returned; /* the carriage; a line feed comes next */
+	size_t i;
 
-bool early_ready(void)
-{
-	return !uart || !(io_read32(uart + UARTFR) & UARTFR_TXFF);
+	if (!uart)
+		return n;
+	for (i = 0; i < n && !(io_read32(uart + UARTFR) & UARTFR_TXFF); i++) {
+		if (text[i] == '\n') {
+			returned = !returned;
+			if (returned) {
+				io_write32(uart + UARTDR, '\r');
+				break;
+			}
+		}
+		io_write32(uart + UARTDR, (u8)text[i]);
+	}
+	return i;
 }
