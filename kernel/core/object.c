@@ -71,25 +71,41 @@ static bool reclaim_one(struct factory *f, struct object *o)
 	return true;
 }
 
-/* Off the list, so that nobody else works on it. */
+/* The oldest, off the list so that nobody else works on it, unless it has to wait; then those behind
+ * it, whose rounds are hardly ever earlier ones, wait, too. */
 static struct object *take_from_limbo(struct factory *f)
 {
-	struct object **link = &f->limbo;
 	struct object *o;
 
 	spin_lock(&f->lock);
-	while ((o = *link) && !quiesce_done(o->limbo_round))
-		link = &o->limbo;
-	if (o)
-		*link = o->limbo;
+	o = f->limbo;
+	if (o && quiesce_done(o->limbo_round))
+		f->limbo = o->limbo;
+	else
+		o = NULL;
 	spin_unlock(&f->lock);
 	return o;
 }
 
 static void put_into_limbo(struct factory *f, struct object *o)
 {
+	o->limbo = NULL;
+	spin_lock(&f->lock);
+	if (f->limbo)
+		f->limbo_last->limbo = o;
+	else
+		f->limbo = o;
+	f->limbo_last = o;
+	spin_unlock(&f->lock);
+}
+
+/* There is more to free of it. */
+static void back_into_limbo(struct factory *f, struct object *o)
+{
 	spin_lock(&f->lock);
 	o->limbo = f->limbo;
+	if (!f->limbo)
+		f->limbo_last = o;
 	f->limbo = o;
 	spin_unlock(&f->lock);
 }
@@ -110,6 +126,6 @@ bool object_reclaim(struct factory *f)
 	if (!o)
 		return false;
 	if (!reclaim_one(f, o))
-		put_into_limbo(f, o);
+		back_into_limbo(f, o);
 	return true;
 }
