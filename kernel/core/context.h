@@ -43,7 +43,10 @@ unsigned machine_list_registers(void); /* 0: the board cannot run machines */
 /* Memory for a machine vCPU's EL1 registers and private interrupts (one page), out of f. */
 struct machine *machine_create(struct factory *f, struct thread *t) MUST_CHECK;
 void machine_reset(struct thread *t);
-struct vgic *vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared) MUST_CHECK;
+/* One step: null in *g at first. 0 when all is made, E_RESTART, E_NOMEM: *g is to be destroyed, if
+ * there is one. */
+int vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared,
+		struct vgic **g) MUST_CHECK;
 
 /* Registers of enum takt_reg from TAKT_REG_MPIDR on. E_RANGE for unknown ones. */
 int machine_reg(struct thread *t, unsigned reg, u64 *value, bool write) MUST_CHECK;

@@ -59,7 +59,7 @@ void frame_table_init(void)
 /* --- Frames ----------------------------------------------------------------------------------- */
 
 /* A frame off f's own list, or its share of RAM never used. With f's lock. */
-static u32 own_frame(struct factory *f)
+static inline u32 own_frame(struct factory *f)
 {
 	u32 n = f->free;
 
@@ -74,7 +74,7 @@ static u32 own_frame(struct factory *f)
 }
 
 /* A sub-factory has pages set aside for it further up; which ones shows only now. */
-static u32 frame_from_above(struct factory *f)
+static NOINLINE u32 frame_from_above(struct factory *f)
 {
 	u32 n = FRAME_NONE;
 
@@ -87,7 +87,7 @@ static u32 frame_from_above(struct factory *f)
 }
 
 /* With f's lock. */
-static u32 take_free(struct factory *f)
+static inline u32 take_free(struct factory *f)
 {
 	u32 n;
 

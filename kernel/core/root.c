@@ -230,6 +230,7 @@ static void make_thread(struct builder *b, u64 entry)
 	object_born(&s->object);
 	sc = make_sc(b, s);
 	t->utcb = utcb;
+	t->mapped = UTCB_MAPPED;
 	t->task = b->task;
 	t->guest_task = b->task;
 	list_add_tail(&b->task->threads, &t->task_link);

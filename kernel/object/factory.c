@@ -183,7 +183,7 @@ int factory_op_destroy(struct object *self, u64 rights, struct invocation *in)
 	return object_destroy(o, in);
 }
 
-#define SCAN_FRAMES 32
+#define SCAN_FRAMES 16
 
 /* The range in which its frames lie: that of the extent, its own or an ancestor's. */
 static void factory_range(const struct factory *f, u64 *base, u64 *end)
@@ -218,7 +218,7 @@ struct object *factory_next(struct factory *f, bool *more)
 	return NULL;
 }
 
-#define RETURN_FRAMES 4
+#define RETURN_FRAMES 3
 
 int factory_teardown(struct factory *f, u64 *round)
 {
@@ -241,12 +241,14 @@ int factory_teardown(struct factory *f, u64 *round)
 		return TAKT_E_AGAIN;
 	factory_range(f, &base, &end);
 	/* Back from the end: `fresh` is the cursor. The first frame, with the factory, goes last. */
+	if (f->fresh == base + PAGE_SIZE)
+		return 0;
 	for (unsigned n = 0; n < RETURN_FRAMES && f->fresh > base + PAGE_SIZE; n++) {
 		f->fresh -= PAGE_SIZE;
 		zero_pages(kva(PADDR(f->fresh)), PAGE_SIZE);
 		frame_release(f->fresh);
 	}
-	return f->fresh > base + PAGE_SIZE ? E_RESTART : 0;
+	return E_RESTART;
 }
 
 void factory_retire(struct factory *f)

@@ -290,21 +290,14 @@ int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 
 	return grown_and_unlock(m, err);
 }
 
-#define FRAMES_STEP 8
-
-static int map_some_frames(struct mapping *m, void *const *frame)
+static int map_next_frame(struct mapping *m, void *const *frame)
 {
-	struct task *t = m->task;
-	int err = 0;
+	u64 done = 0;
+	int err = stage2_map(&m->task->space, IPADDR(m->va + m->done),
+			     PADDR(kpa(frame[m->done / PAGE_SIZE]).v), PAGE_SIZE, m->flags,
+			     table_alloc, kmem_owner(m->task), &done);
 
-	for (unsigned n = 0; n < FRAMES_STEP && m->done < m->size && !err; n++) {
-		u64 done = 0;
-
-		err = stage2_map(&t->space, IPADDR(m->va + m->done),
-				 PADDR(kpa(frame[m->done / PAGE_SIZE]).v), PAGE_SIZE, m->flags,
-				 table_alloc, kmem_owner(t), &done);
-		m->done += done;
-	}
+	m->done += done;
 	return err;
 }
 
@@ -322,7 +315,7 @@ int task_map_frames(struct task *t, u64 va, void *const *frame, unsigned n, u64 
 		spin_unlock(&t->lock);
 		return err;
 	}
-	err = m->failed ? TAKT_E_NOMEM : map_some_frames(m, frame);
+	err = m->failed ? TAKT_E_NOMEM : map_next_frame(m, frame);
 	return grown_and_unlock(m, err);
 }
 

@@ -179,12 +179,56 @@ int task_op_cap_grow(struct object *self, u64 rights, struct invocation *in)
 
 /* --- Virtual machine ------------------------------------------------------------------------- */
 
+static void vm_undo(struct task *t, struct task *owner)
+{
+	task_unmap_frame(owner, t->vm_page_va);
+	kmem_free(t->vm_page);
+	t->vm_page = NULL;
+	t->vm_owner = (struct weak){NULL, 0};
+	if (t->vgic_made)
+		vgic_destroy(t->vgic_made);
+	t->vgic_made = NULL;
+}
+
+/* First the page, then the vgic's state, of some interrupts at a time. */
+static int vm_step(struct task *t, struct task *owner, u64 va, unsigned shared)
+{
+	struct factory *f = kmem_owner(t);
+	void *page;
+	int err;
+
+	if (t->vgic)
+		return TAKT_E_STATE;
+	if (!t->vm_page) {
+		page = kmem_alloc_page(f);
+		if (!page)
+			return TAKT_E_NOMEM;
+		err = task_map_frame(owner, va, page);
+		if (err) {
+			kmem_free(page);
+			return err;
+		}
+		t->vm_page = page;
+		t->vm_page_va = va;
+		t->vm_owner = weak_to(&owner->object);
+		t->vm_shared = (u8)shared;
+		return E_RESTART;
+	}
+	if (weak_get(t->vm_owner) != &owner->object || t->vm_page_va != va || t->vm_shared != shared)
+		return TAKT_E_STATE; /* somebody else is at it */
+	err = vgic_create(f, t->vm_page, shared, &t->vgic_made);
+	if (err == TAKT_E_NOMEM)
+		vm_undo(t, owner);
+	if (err)
+		return err;
+	t->vgic = t->vgic_made;
+	return 0;
+}
+
 int task_op_vm_config(struct object *self, u64 rights, struct invocation *in)
 {
 	struct task *t = container_of(self, struct task, object);
 	struct task *owner = container_of(in->cap[0], struct task, object);
-	struct factory *f = kmem_owner(t);
-	void *page;
 	int err;
 
 	(void)rights;
@@ -194,23 +238,10 @@ int task_op_vm_config(struct object *self, u64 rights, struct invocation *in)
 		return TAKT_E_STATE;
 	if (in->w[0] > 224 || in->w[0] % 32)
 		return TAKT_E_RANGE;
-	page = kmem_alloc_page(f);
-	if (!page)
-		return TAKT_E_NOMEM;
-	err = task_map_frame(owner, in->w[1], page);
-	if (err)
-		goto fail;
-	t->vgic = vgic_create(f, page, (unsigned)in->w[0]);
-	if (t->vgic) {
-		t->vm_page = page;
-		t->vm_owner = weak_to(&owner->object);
-		t->vm_page_va = in->w[1];
-		return 0;
-	}
-	task_unmap_frame(owner, in->w[1]);
-	err = TAKT_E_NOMEM;
-fail:
-	kmem_free(page);
+	if (__atomic_exchange_n(&t->vm_claimed, true, __ATOMIC_ACQUIRE))
+		return E_RESTART;
+	err = vm_step(t, owner, in->w[1], (unsigned)in->w[0]);
+	__atomic_store_n(&t->vm_claimed, false, __ATOMIC_RELEASE);
 	return err;
 }
 
@@ -238,8 +269,8 @@ bool task_reclaim(struct task *t)
 		return false;
 	kmem_free(t->tables);
 	kmem_free(t->space.root);
-	if (t->vgic)
-		vgic_destroy(t->vgic);
+	if (t->vgic_made)
+		vgic_destroy(t->vgic_made);
 	if (t->vm_page)
 		kmem_free(t->vm_page);
 	vmid_give(t->space.vmid);

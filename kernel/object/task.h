@@ -29,14 +29,17 @@ struct task {
 	u64 slots;	     /* usable */
 	struct task_tables *tables;
 	struct stage2 space;
-	u8 kind; /* enum takt_task_kind */
 	char name[16];
+	u8 kind; /* enum takt_task_kind */
 	struct spinlock lock;	/* address space and changes of the table; lookups take none */
 	u16 mappings;		/* how many there are */
 	u64 reclaim_cursor;
 	struct list threads;	/* struct thread.task_link */
 	struct list guests;	/* struct thread.guest_link: vCPUs whose guest it is */
 	struct vgic *vgic;	/* VM: shared interrupts */
+	struct vgic *vgic_made; /* the same, from when it is begun */
+	bool vm_claimed;	/* somebody is making it */
+	u8 vm_shared;		/* how many there will be */
 	void *vm_page;		/* their configuration, and where it is mapped */
 	struct weak vm_owner;
 	u64 vm_page_va;

@@ -71,11 +71,21 @@ static struct thread *self_thread(struct object *self)
 
 /* --- Set-up ---------------------------------------------------------------------------------- */
 
-static int make_machine(struct thread *t, struct factory *f)
+/* What can be known before anything is made. w: arguments of configure. */
+static int check_configuration(const struct task *guest, const u64 *w)
 {
-	if (t->guest_task->kind != TAKT_TASK_VM || !t->guest_task->vgic)
-		return TAKT_E_STATE;
-	t->machine = machine_create(f, t);
+	int err = task_check_va(w[0], PAGE_SIZE);
+
+	if (!err && w[1] != TAKT_THREAD_PLAIN)
+		err = task_check_va(w[2], PAGE_SIZE);
+	if (!err && w[1] == TAKT_THREAD_MACHINE && (guest->kind != TAKT_TASK_VM || !guest->vgic))
+		err = TAKT_E_STATE;
+	return err;
+}
+
+static int make_machine(struct thread *t)
+{
+	t->machine = machine_create(kmem_owner(t), t);
 	return t->machine ? 0 : TAKT_E_NOMEM;
 }
 
@@ -100,55 +110,104 @@ static void leave_task(struct task *task, struct list *link)
 	spin_unlock(&task->lock);
 }
 
-static int configure(struct thread *t, struct task *task, struct task *guest, const u64 *w)
+static void unmap_one(struct thread *t)
 {
-	struct factory *f = kmem_owner(t);
-	void *utcb, *page = NULL;
-	int err = TAKT_E_NOMEM;
+	bool utcb = t->mapped & UTCB_MAPPED;
 
-	utcb = kmem_alloc_page(f);
-	if (!utcb)
+	task_unmap_frame(t->task, utcb ? t->utcb_va : t->page_va);
+	t->mapped &= utcb ? (u8)~UTCB_MAPPED : 0;
+}
+
+/* One step: a page of the kernel's that the thread's task sees. 0 when it does. */
+static int make_page(struct thread *t, u64 va, void **page, u8 mapped)
+{
+	int err;
+
+	if (!*page) {
+		*page = kmem_alloc_page(kmem_owner(t));
+		return *page ? E_RESTART : TAKT_E_NOMEM;
+	}
+	err = t->mapped & mapped ? 0 : task_map_frame(t->task, va, *page);
+	if (!err)
+		t->mapped |= mapped;
+	return err;
+}
+
+static int join_tasks(struct thread *t, struct task *task, struct task *guest, const u64 *w)
+{
+	int err = check_configuration(guest, w);
+
+	if (!err)
+		err = enlist(task, &task->threads, &t->task_link);
+	if (err)
 		return err;
-	if (w[1] != TAKT_THREAD_PLAIN && !(page = kmem_alloc_page(f)))
-		goto fail;
-	t->guest_task = guest;
-	t->page = page;
-	if (w[1] == TAKT_THREAD_MACHINE && (err = make_machine(t, f)))
-		goto fail;
-	if (page && (err = task_map_frame(task, w[2], page)))
-		goto fail;
-	err = task_map_frame(task, w[0], utcb);
-	if (err)
-		goto fail_utcb;
-	err = enlist(task, &task->threads, &t->task_link);
-	if (err)
-		goto fail_list;
 	err = enlist(guest, &guest->guests, &t->guest_link);
-	if (err)
-		goto fail_guest;
-	t->utcb = utcb;
+	if (err) {
+		leave_task(task, &t->task_link);
+		return err;
+	}
+	t->task = task;
+	t->guest_task = guest;
+	t->kind = (u8)w[1];
 	t->utcb_va = w[0];
 	t->page_va = w[2];
-	t->kind = (u8)w[1];
-	t->task = task;
 	return 0;
-fail_guest:
-	leave_task(task, &t->task_link);
-fail_list:
-	task_unmap_frame(task, w[0]);
-fail_utcb:
-	if (page)
-		task_unmap_frame(task, w[2]);
-fail:
-	if (t->machine) {
-		machine_destroy(t);
+}
+
+static void free_pages(struct thread *t)
+{
+	if (t->utcb)
+		kmem_free(t->utcb);
+	if (t->page)
+		kmem_free(t->page);
+	if (t->machine)
 		kmem_free(t->machine);
-	}
+}
+
+static void unconfigure(struct thread *t)
+{
+	if (t->machine)
+		machine_destroy(t);
+	while (t->mapped)
+		unmap_one(t);
+	free_pages(t);
+	t->utcb = t->page = NULL;
 	t->machine = NULL;
-	if (page)
-		kmem_free(page);
-	t->page = NULL;
-	kmem_free(utcb);
+	leave_task(t->task, &t->task_link);
+	leave_task(t->guest_task, &t->guest_link);
+	t->task = t->guest_task = NULL;
+}
+
+/* What a vCPU has more than another thread, and then the UTCB, with which it is complete. */
+static int configure_step(struct thread *t)
+{
+	void *utcb = t->utcb;
+	int err = 0;
+
+	if (t->kind != TAKT_THREAD_PLAIN && !(t->mapped & PAGE_MAPPED))
+		err = make_page(t, t->page_va, &t->page, PAGE_MAPPED);
+	else if (t->kind == TAKT_THREAD_MACHINE && !t->machine)
+		err = make_machine(t);
+	else
+		err = make_page(t, t->utcb_va, &utcb, UTCB_MAPPED);
+	t->utcb = utcb;
+	return err || t->mapped & UTCB_MAPPED ? err : E_RESTART;
+}
+
+static int configure(struct thread *t, struct task *task, struct task *guest, const u64 *w)
+{
+	int err = 0;
+
+	if (!t->task)
+		err = join_tasks(t, task, guest, w);
+	else if (t->task != task || t->guest_task != guest || t->kind != w[1] ||
+		 t->utcb_va != w[0] || t->page_va != w[2])
+		err = TAKT_E_STATE; /* somebody else is at it */
+	if (err)
+		return err;
+	err = configure_step(t);
+	if (err && err != E_RESTART)
+		unconfigure(t);
 	return err;
 }
 
@@ -167,7 +226,7 @@ int thread_op_configure(struct object *self, u64 rights, struct invocation *in)
 	if (in->w[1] != TAKT_THREAD_MACHINE && guest != task)
 		return TAKT_E_INVAL;
 	spin_lock(&unplaced_lock);
-	if (!t->task && t->cpu == CPU_UNPLACED && !t->object.dying)
+	if (!(t->mapped & UTCB_MAPPED) && t->cpu == CPU_UNPLACED && !t->object.dying)
 		err = configure(t, task, guest, in->w);
 	spin_unlock(&unplaced_lock);
 	return err;
@@ -194,7 +253,7 @@ int thread_op_start(struct object *self, u64 rights, struct invocation *in)
 
 	(void)rights;
 	ON_ITS_CPU(t);
-	if (t->state != THREAD_STOPPED || !t->task)
+	if (t->state != THREAD_STOPPED || !(t->mapped & UTCB_MAPPED))
 		return TAKT_E_STATE;
 	context_start(t, in->w[0], in->w[1], in->w[2]);
 	t->in_guest = false;
@@ -468,21 +527,39 @@ int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)
 
 /* --- Destroy --------------------------------------------------------------------------------- */
 
-int thread_teardown(struct thread *t, struct invocation *in)
+/* True if there were any. */
+static bool release_scs(struct thread *t)
 {
-	/* Who configures or places it is done with that, or finds it dying. */
-	spin_lock(&unplaced_lock);
-	spin_unlock(&unplaced_lock);
-	if (t->cpu != CPU_UNPLACED) {
-		int err;
+	bool any = false;
 
-		ON_ITS_CPU(t);
-		err = thread_quench(t, in);
-		if (err)
-			return err == TAKT_E_AGAIN ? E_RESTART : err;
-		for (unsigned i = 0; i < THREAD_SCS; i++)
-			if (t->sc[i])
-				sc_release(t->sc[i]);
+	for (unsigned i = 0; i < THREAD_SCS; i++) {
+		if (!t->sc[i])
+			continue;
+		sc_release(t->sc[i]);
+		any = true;
+	}
+	return any;
+}
+
+/* It does not run any more, and its pages are its own. In steps. */
+static int still(struct thread *t, struct invocation *in)
+{
+	int err = t->cpu == CPU_UNPLACED ? 0 : thread_quench(t, in);
+
+	if (err)
+		return err == TAKT_E_AGAIN ? E_RESTART : err;
+	if (release_scs(t))
+		return E_RESTART;
+	if (!t->mapped)
+		return 0;
+	unmap_one(t);
+	return E_RESTART;
+}
+
+/* Nobody finds it any more. */
+static void leave_all(struct thread *t)
+{
+	if (t->cpu != CPU_UNPLACED) {
 		sc_unpark_all(t);
 		gate_unbind_all(t);
 		irq_unbind_all(t);
@@ -493,22 +570,28 @@ int thread_teardown(struct thread *t, struct invocation *in)
 	if (t->machine)
 		machine_destroy(t);
 	if (t->task) {
-		task_unmap_frame(t->task, t->utcb_va);
-		if (t->page)
-			task_unmap_frame(t->task, t->page_va);
 		leave_task(t->task, &t->task_link);
 		leave_task(t->guest_task, &t->guest_link);
 	}
-	return 0;
+}
+
+int thread_teardown(struct thread *t, struct invocation *in)
+{
+	int err;
+
+	/* Who configures or places it is done with that, or finds it dying. */
+	spin_lock(&unplaced_lock);
+	spin_unlock(&unplaced_lock);
+	if (t->cpu != CPU_UNPLACED)
+		ON_ITS_CPU(t);
+	err = still(t, in);
+	if (!err)
+		leave_all(t);
+	return err;
 }
 
 void thread_reclaim(struct thread *t)
 {
-	if (t->utcb)
-		kmem_free(t->utcb);
-	if (t->page)
-		kmem_free(t->page);
-	if (t->machine)
-		kmem_free(t->machine);
+	free_pages(t);
 	kmem_free(t);
 }

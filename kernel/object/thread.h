@@ -29,6 +29,7 @@ enum fault_verdict { FAULT_UNHANDLED, FAULT_RESUME, FAULT_STOP };
 #define THREAD_SCS 8
 #define CALL_DEPTH 8
 #define CPU_UNPLACED 0xff
+enum { UTCB_MAPPED = 1, PAGE_MAPPED = 2 };
 /* thread.wait_word, little-endian: the state alone. */
 #define WAIT_PLAINLY ((u32)THREAD_WAIT)
 #define RUN_PLAINLY ((u32)THREAD_RUN)
@@ -73,7 +74,8 @@ struct thread {
 
 	struct list task_link, guest_link; /* of its task, and of its guest's */
 	struct takt_utcb *utcb; /* kernel address */
-	u64 utcb_va, page_va;	/* where they are mapped in its task */
+	u64 utcb_va, page_va;	/* where they are mapped in its task, */
+	u8 mapped;		/* as soon as they are */
 
 	u64 badge; /* of the gate through which it calls */
 	bool may_transfer;  /* and whether that lets capabilities through */

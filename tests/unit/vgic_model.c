@@ -295,7 +295,8 @@ static void make(unsigned vcpus, unsigned cpus_used)
 	fake_cpu = 0;
 	vm = arena_page();
 	vm_page = arena_page();
-	vm->vgic = vgic_create(NULL, vm_page, 96);
+	while (vgic_create(NULL, vm_page, 96, &vm->vgic))
+		;
 	for (unsigned i = 0; i < vcpus; i++)
 		make_vcpu(i, i % cpus_used);
 	load(0);

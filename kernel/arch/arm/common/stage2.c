@@ -13,6 +13,7 @@
 #include <takt/objects.h>
 
 #define STEP_ENTRIES 64 /* written in one step */
+#define TABLE_COST 24	/* making a table takes as long as writing so many */
 
 /* MemAttr, S2AP, XN: D8.3, D8.5. */
 #define STAGE2_NORMAL (0xful << 2)
@@ -66,6 +67,7 @@ static u64 *table_below(u64 *entry, stage2_alloc_fn alloc, void *arg)
 struct run {
 	u64 *entry;
 	unsigned shift, count; /* of one entry's size, 1 << shift; how many at most */
+	unsigned made;	       /* tables on the way there */
 };
 
 static bool is_table(const struct run *r)
@@ -97,11 +99,14 @@ static bool run_to_fill(struct run *r, struct stage2 *s2, u64 ipa, unsigned most
 			stage2_alloc_fn alloc, void *arg)
 {
 	run_at(r, s2->root, L1_SHIFT, ipa);
+	r->made = 0;
 	while (r->shift > L3_SHIFT && (r->shift > most_shift || is_table(r))) {
+		bool new = !(*r->entry & ENTRY_VALID);
 		u64 *table = table_below(r->entry, alloc, arg);
 
 		if (!table)
 			return false;
+		r->made += new;
 		run_at(r, table, r->shift - LEVEL_BITS, ipa);
 	}
 	return true;
@@ -134,6 +139,7 @@ int stage2_map(struct stage2 *s2, ipaddr_t ipa, paddr_t pa, u64 size, u64 flags,
 		if (!run_to_fill(&r, s2, from, MIN(order, block_shift(from, to, size - at)), alloc,
 				 arg))
 			break;
+		left -= MIN(left - 1, r.made * TABLE_COST);
 		run_ends(&r, from, size - at, left);
 		filled = fill(&r, to | attr | (r.shift == L3_SHIFT ? ENTRY_PAGE : ENTRY_BLOCK));
 		left -= (unsigned)(filled >> r.shift);
@@ -179,29 +185,41 @@ void stage2_unmap(struct stage2 *s2, ipaddr_t ipa, u64 size, u64 *done)
 	stage2_invalidate(s2);
 }
 
-#define FREE_STEP 64 /* entries looked at in one step */
+#define FREE_STEP 48 /* entries looked at in one step */
+#define FREE_COST 10 /* freeing a table takes as long as looking at so many */
 
-/* The cursor counts the entries of all level-2 tables there could be, in order. */
+/* The tables below table[from] to table[end], from which some are subtracted for each. Returns the
+ * first that was not looked at. */
+static u64 free_below(u64 *table, u64 from, u64 end, void (*release)(void *table))
+{
+	for (; from < end; from++) {
+		if ((table[from] & ENTRY_TYPE) != ENTRY_TABLE)
+			continue;
+		release(entry_table(table[from]));
+		end = MAX(from + 1, end - MIN(end, (u64)FREE_COST));
+	}
+	return from;
+}
+
+/* The cursor counts the entries of all level-2 tables there could be, in order. Of the root's entries
+ * without a table, a step looks at as many as of others. */
 bool stage2_free_tables(struct stage2 *s2, u64 *cursor, void (*release)(void *table))
 {
-	u64 at = *cursor, i1;
+	u64 i1 = *cursor / TABLE_ENTRIES, i2 = *cursor % TABLE_ENTRIES;
+	u64 last = MIN(i1 + FREE_STEP, (u64)TABLE_ENTRIES);
 
-	for (unsigned n = 0; n < FREE_STEP && (i1 = at / TABLE_ENTRIES) < TABLE_ENTRIES; n++) {
-		u64 *l2 = entry_table(s2->root[i1]), *entry = &l2[at % TABLE_ENTRIES];
+	while (i1 < last && (s2->root[i1] & ENTRY_TYPE) != ENTRY_TABLE)
+		i1++;
+	if (i1 < last) {
+		u64 *l2 = entry_table(s2->root[i1]);
 
-		if ((s2->root[i1] & ENTRY_TYPE) != ENTRY_TABLE) {
-			at = (i1 + 1) * TABLE_ENTRIES;
-			continue;
-		}
-		if ((*entry & ENTRY_TYPE) == ENTRY_TABLE) {
-			release(entry_table(*entry));
-			n += 7; /* costs as much as looking at so many */
-		}
-		if (++at % TABLE_ENTRIES == 0) {
-			s2->root[i1] = 0;
+		i2 = free_below(l2, i2, MIN(i2 + FREE_STEP, (u64)TABLE_ENTRIES), release);
+		if (i2 == TABLE_ENTRIES) {
+			s2->root[i1++] = 0;
 			release(l2);
+			i2 = 0;
 		}
 	}
-	*cursor = at;
-	return at == TABLE_ENTRIES * TABLE_ENTRIES;
+	*cursor = i1 * TABLE_ENTRIES + i2;
+	return i1 == TABLE_ENTRIES;
 }

@@ -247,7 +247,7 @@ void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw)
 
 	(void)raw; /* GICv2 and 3 deactivate by number */
 	if (err)
-		klog("virtual interrupt %u of %s lost: %d\n", intid, t->name, err);
+		klog("virtual interrupt %u of %.16s lost: %d\n", intid, t->name, err);
 	else if (owner && here(owner))
 		arrive(vgic_of(owner), v, hw != IRQ_SOFT && v->hw == hw);
 	else /* not of hardware: see may_move */
@@ -290,27 +290,27 @@ int virq_bind(struct thread *t, u32 intid, u32 hw)
 
 /* --- Making and ending ------------------------------------------------------------------- */
 
-struct vgic *vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared)
+#define CREATE_STEP 32 /* interrupts */
+
+int vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared, struct vgic **made)
 {
-	struct vgic *g;
+	struct vgic *g = *made;
 	unsigned i;
 
-	if (shared > VGIC_SHARED)
-		return NULL;
-	g = kmem_alloc_page(f);
-	if (!g)
-		return NULL;
-	g->cfg = cfg;
-	g->shared = shared;
-	for (i = 0; i < shared; i++) {
+	if (!g) {
+		*made = g = kmem_alloc_page(f);
+		if (!g)
+			return TAKT_E_NOMEM;
+		g->cfg = cfg;
+		return E_RESTART;
+	}
+	for (i = g->shared; i < shared && i < g->shared + CREATE_STEP; i++) {
 		struct virq *v;
 
 		if (i % 64 == 0) {
 			g->frame[i / 64] = kmem_alloc_page(f);
-			if (!g->frame[i / 64]) {
-				vgic_destroy(g);
-				return NULL;
-			}
+			if (!g->frame[i / 64])
+				return TAKT_E_NOMEM;
 		}
 		v = shared_at(g, i);
 		v->intid = VGIC_PRIVATE + i;
@@ -318,7 +318,8 @@ struct vgic *vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned s
 		v->owner = v->next_owner = VGIC_NOBODY;
 		list_init(&v->link);
 	}
-	return g;
+	g->shared = i;
+	return i < shared ? E_RESTART : 0;
 }
 
 void vgic_destroy(struct vgic *g)

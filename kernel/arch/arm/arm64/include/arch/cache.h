@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cache maintenance by virtual address. Ranges may begin and end anywhere. */
+/* Cache maintenance by virtual address, of whole pages. */
 #ifndef ARCH_CACHE_H
 #define ARCH_CACHE_H
 
