@@ -216,6 +216,10 @@ static void call_remote_here(struct thread *caller, struct thread *s)
 	}
 	if (s->state != THREAD_WAIT) {
 		list_add_tail(&s->wanters, &caller->want_link);
+		/* They are served on the server's own time, which is to get it free as well: whom it
+		 * works for now may have none left. */
+		sc_activate(s->sc[0]);
+		this_cpu()->resched = true;
 		return;
 	}
 	err = connect(caller, s);

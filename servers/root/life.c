@@ -193,21 +193,23 @@ static void finish(struct compartment *c)
 
 enum servers { SERVERS_GOOD, SERVERS_WAIT, SERVERS_FAILED };
 
-/* One that is stopped is none to wait for: the gate leads nowhere until it is started. */
+/* One that is stopped is none to wait for: the gate leads nowhere until it is started. One that ends
+ * may come back. */
 static enum servers look_at_servers(const struct compartment *c)
 {
 	enum servers all = SERVERS_GOOD;
 
 	for (unsigned i = 0; i < c->routes; i++) {
 		const struct route *r = &c->route[i];
+		const struct compartment *s = r->server;
 
-		if (!r->server)
+		if (!s)
 			continue;
-		if (r->server->state == CONTROL_WAITING || r->server->state == CONTROL_STARTING)
+		if (s->state == CONTROL_WAITING || s->state == CONTROL_STARTING || s->end ||
+		    s->halted)
 			return SERVERS_WAIT;
-		if (r->server->state == CONTROL_FAILED && all == SERVERS_GOOD) {
-			complain(c->desc.name, r->name, "'%s' does not run",
-				 r->server->desc.name);
+		if (s->state == CONTROL_FAILED && all == SERVERS_GOOD) {
+			complain(c->desc.name, r->name, "'%s' does not run", s->desc.name);
 			all = SERVERS_FAILED;
 		}
 	}

@@ -79,6 +79,24 @@ def machines(steps, m, leds):
     steps.done("the paravirtual guest is restarted, and blinks again")
 
 
+def servers(steps, m, leds):
+    answer = ask(m.serial, "restart gpio")
+    check(answer == ["gpio: running"], f"restart gpio: {answer}")
+    m.leds.read()
+    since = len(m.leds.edges)
+    scenario.blinks(m.leds, NATIVE, 6, 30, since, leds[NATIVE].owner)
+    check(row(m.serial, "blinker")[1] == "running", "the blinker does not run")
+    steps.done("the GPIO server is restarted, and its client blinks on")
+    m.serial.sendline("restart console")
+    scenario.expect(m.serial, r"\[monitor\] console: running", 60, "no word from the monitor")
+    m.serial.send(f"\x14{MONITOR}")
+    scenario.expect(m.serial, f"session {MONITOR}: monitor", 20, "it has no session of the monitor")
+    m.serial.send("\r")
+    scenario.expect(m.serial, re.escape(PROMPT), 20, "the monitor does not prompt any more")
+    check(row(m.serial, "console")[-1] == "1", "the console's restart is not counted")
+    steps.done("the console server is restarted, the monitor goes on")
+
+
 def monitor(steps):
     leds = description.leds(SYSTEM)
     with machine.Machine(lambda trace: machine.command(SYSTEM, trace)) as m:
@@ -89,6 +107,7 @@ def monitor(steps):
         scenario.expect(m.serial, re.escape(PROMPT), 20, "the monitor does not prompt")
         commands(steps, m)
         machines(steps, m, leds)
+        servers(steps, m, leds)
 
 
 if __name__ == "__main__":

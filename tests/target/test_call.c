@@ -345,6 +345,26 @@ TEST(callers_of_other_cpus_queue)
 	CHECK_EQ(served, 8);
 }
 
+/* A server works for a local client that has no time left for long. Who calls from another CPU does not
+ * wait for that: the server goes on with its own. */
+TEST(callers_of_other_cpus_get_a_server_free)
+{
+	struct server s = server_start(HELP_PRIO, 0, NULL);
+	struct client *poor = client_new(s.gate, WORK_US, 3000, HELP_PRIO);
+	struct client *c = client_new(s.gate, NOTHING, 0, HELP_PRIO);
+
+	c->w->cpu = other_cpu();
+	poor->w->budget = us(200);
+	poor->w->period = ms(2000);
+	worker_start(poor->w);
+	CHECK(quiet(poor->w->bit, 5));
+	worker_start(c->w);
+	worker_join(c->w);
+	CHECK_OK(c->result);
+	worker_join(poor->w);
+	CHECK_OK(poor->result);
+}
+
 /* --- Deadlock and depth ----------------------------------------------------------------------- */
 
 TEST(calling_oneself)
@@ -526,6 +546,7 @@ static const struct test tests[] = {
 	T(helping_through_a_chain),
 	T(urgent_callers_first),
 	T(callers_of_other_cpus_queue),
+	T(callers_of_other_cpus_get_a_server_free),
 	T(calling_oneself),
 	T(calling_in_a_circle),
 	T(chains_are_bounded),
