@@ -24,7 +24,8 @@ def ask(serial, line, timeout=30):
     serial.sendline(line)
     scenario.expect(serial, re.escape(line) + r"\r\n", timeout, f"no echo of '{line}'")
     scenario.expect(serial, r"(?<=\n)" + re.escape(PROMPT), timeout, f"no answer to '{line}'")
-    lines = serial.before.decode(errors="replace").replace("\r", "").split("\n")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", serial.before.decode(errors="replace"))
+    lines = text.replace("\r", "").split("\n")
     return [text for text in lines if text and not text.startswith(("[", PROMPT))]
 
 
