@@ -16,6 +16,8 @@ static const struct command cmd_help[] = {
 static const struct command *const groups[] = {
 	cmd_compartments,
 	cmd_control,
+	cmd_console,
+	cmd_trace,
 	cmd_help,
 };
 
@@ -27,7 +29,7 @@ static void help(int count, char **word)
 	(void)word;
 	for (unsigned i = 0; i < GROUPS; i++)
 		for (const struct command *c = groups[i]; c->name; c++)
-			printf("%-8s %-8s %s\n", c->name, c->words, c->help);
+			printf("%-8s %-13s %s\n", c->name, c->words, c->help);
 }
 
 static const struct command *find_command(const char *name)

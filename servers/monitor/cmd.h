@@ -20,6 +20,8 @@ struct command {
 
 extern const struct command cmd_compartments[]; /* cmd_compartments.c: list, info */
 extern const struct command cmd_control[];	/* cmd_control.c: start, stop, ... */
+extern const struct command cmd_console[];	/* cmd_console.c: sessions, level */
+extern const struct command cmd_trace[];	/* cmd_trace.c: trace */
 
 /* Runs a line, which is taken apart in place. */
 void cmd_run(char *line);

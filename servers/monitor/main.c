@@ -4,6 +4,7 @@
  *
  *   console   the session
  *   control   root's control; what the rights in its cell do not allow is refused there
+ *   control-console, trace   what the commands in cmd_console.c and cmd_trace.c need, if any
  */
 #include <stdio.h>
 #include <stdlib.h>

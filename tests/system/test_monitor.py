@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
-from takt import description, machine, scenario                              # noqa: E402
+from takt import description, machine, perfetto, scenario                    # noqa: E402
 from takt.tap import Steps, check                                            # noqa: E402
 
 SYSTEM = "demo"
@@ -52,6 +52,43 @@ def commands(steps, m):
         answer = ask(m.serial, line)
         check(answer == [reply], f"'{line}' is answered by {answer}")
     steps.done("wrong commands get told so")
+
+
+def sessions(steps, m):
+    def level(name):
+        rows = [line[1:].split() for line in ask(m.serial, "sessions")]
+        return {row[1]: row[2] for row in rows}.get(name)
+
+    answer = ask(m.serial, "sessions")
+    check([line[:8].rstrip() for line in answer[1:]]
+          == ["  0 root", "  1 linu", "  2 rtos", "  3 blin", "> 4 moni"], f"sessions: {answer}")
+    for line, reply in (("level rtos debug", "rtos: debug"), ("level 1 0", "1: error"),
+                        ("level nobody 1", "nobody: no such session"),
+                        ("level rtos loud", "loud: levels are 0 error, 1 warning, 2 info, 3 debug"),
+                        ("level 9 1", "9: no such session")):
+        answer = ask(m.serial, line)
+        check(answer == [reply], f"'{line}' is answered by {answer}")
+    check((level("rtos"), level("linux"), level("root")) == ("debug", "error", "info"),
+          "levels are not as they were set")
+    ask(m.serial, "level linux info")
+    steps.done("sessions, and their levels")
+
+
+def trace(steps, m):
+    for line, reply in (("trace dump", "nothing was recorded; try trace on"),
+                        ("trace off", "nothing was recorded; try trace on"),
+                        ("trace it", "usage: trace on|off|dump"), ("trace on", "trace: on"),
+                        ("trace on", "trace: on"), ("trace off", "trace: off")):
+        answer = ask(m.serial, line)
+        check(answer == [reply], f"'{line}' is answered by {answer}")
+    ask(m.serial, "trace on")
+    answer = ask(m.serial, "trace dump", 60)
+    dumped = perfetto.Trace(answer)
+    check(answer[-1] == "trace: on" and dumped.complete, f"trace dump ends with {answer[-1]}")
+    check({r.cpu for r in dumped.records} == {0, 1}, "not all CPUs are in the trace")
+    check("monitor" in dumped.tasks.values(), f"tasks seen: {sorted(set(dumped.tasks.values()))}")
+    ask(m.serial, "trace off")
+    steps.done("traces are recorded and printed")
 
 
 def neighbours(m, leds):
@@ -109,6 +146,8 @@ def monitor(steps):
         commands(steps, m)
         machines(steps, m, leds)
         servers(steps, m, leds)
+        sessions(steps, m)
+        trace(steps, m)
 
 
 if __name__ == "__main__":

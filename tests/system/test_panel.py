@@ -39,7 +39,7 @@ def look(steps, demo):
     demo.see(r".*takt-linux: ready", 120)
     demo.see(PROMPT, 30)
     title, *leds = demo.screen.display[:1 + len(system.leds)]
-    check(re.match(r" takt: demo, 2 × cortex-a57, GICv2 +\d+:\d\d *$", title), f"title {title!r}")
+    check(re.match(r" takt: demo, 2 × cortex-a57, GICv2 +type into Linux: ctrl-t 1 +\d+:\d\d *$", title), f"title {title!r}")
     for row, (number, led) in zip(leds, system.leds.items()):
         check(row.startswith(f" ● {number} {led.owner} "), f"LED {number}: {row!r}")
     steps.done("LEDs on top, Linux's prompt below")

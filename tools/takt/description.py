@@ -91,15 +91,16 @@ def console_of(fdt):
 class System:
     """What is of interest for somebody who watches a system:
     leds      {number: Led} of the lines that it hands to programs and machines
-    linux     name of the first machine, or None
+    linux     name of the first machine, or None; linux_session, number of its console session
     monitor   number of the console session of the program "monitor", or None"""
 
     def __init__(self, name):
         fdt = libfdt.Fdt((BUILD / f"systems/{name}.dtb").read_bytes())
-        self.linux, self.monitor, leds = None, None, {}
+        self.linux, self.linux_session, self.monitor, leds = None, None, None, {}
         for node in _nodes(fdt, 0):
             if not self.linux and _text(fdt, node, "compatible") == "takt,vm":
                 self.linux = fdt.get_name(node)
+                self.linux_session = _session(fdt, node)[0]
             if _text(fdt, node, "program") == "monitor":
                 self.monitor = _session(fdt, node)[0]
             leds |= self._leds(fdt, node)

@@ -54,22 +54,16 @@ class LedRow(urwid.Text):
 
 
 def hints(system):
-    """What to try, in two lines."""
+    """What to try, and the keys, in two lines."""
     tries = []
     if system.linux:
-        tries.append("type below; crash Linux: echo c > /proc/sysrq-trigger")
+        tries.append("crash Linux: echo c > /proc/sysrq-trigger")
     if system.monitor is not None:
         tries.append(f"monitor: ctrl-t {system.monitor:x}")
         if system.linux:
-            tries[-1] += f" restart {system.linux}"
+            tries[-1] = f"revive it: ctrl-t {system.monitor:x}, restart {system.linux}"
     keys = "ctrl-t n: next console  ctrl-t l: list  ctrl-a pgup: scroll  ctrl-a q: quit"
-    lines = [" " + keys]
-    for text in reversed(tries):
-        if len(lines) > 1 and len(text) + len(lines[0]) + 3 < 80:
-            lines[0] = f" {text}  {lines[0].strip()}"
-        else:
-            lines.insert(0, " " + text)
-    return lines
+    return [" " + line for line in ("   ".join(tries), keys) if line]
 
 
 class Panel:
@@ -78,6 +72,8 @@ class Panel:
         self.trace = machine.Leds()
         self.rows = [LedRow(number, led) for number, led in system.leds.items()]
         self.name = f" takt: {name}, {options['smp']} × {options['cpu']}, GICv{options['gic']}"
+        if system.linux_session is not None:
+            self.name += f"    type into Linux: ctrl-t {system.linux_session:x}"
         self.title = urwid.Text(self.name, wrap="clip")
         self.qemu = subprocess.Popen(
             machine.command(name, self.trace.path, **options)
