@@ -85,7 +85,7 @@ help:
 	@echo "make demo [SYSTEM=demo]   run a system on QEMU, with its LEDs and its console"
 	@echo "make trace [SYSTEM=demo]  record a second of it, for ui.perfetto.dev or chrome://tracing"
 	@echo "make test                 build, then run all tests"
-	@echo "make endurance            hostile tasks on 4 CPUs, for minutes"
+	@echo "make endurance            hostile tasks on 4 CPUs for minutes, Linux on all machines"
 	@echo "make bench [NAMES=\"...\"]  measure"
 	@echo "make check [SYSTEM=demo] [BOARD=file.dtb]  check a system's description; it may be a .dts file"
 	@echo "make clang                build kernel and programs with clang and lld instead"

@@ -70,8 +70,8 @@ bool machine_pending(struct thread *t);
 /* The guest has nothing to do until an interrupt is pending. */
 void machine_wait(struct thread *t);
 
-/* Takes what other CPUs have for the guest, which is about to run. False if the kernel has something
- * to decide before. */
+/* Takes what other CPUs have for the guest, which is about to run. False if the kernel has
+ * something to decide before. */
 bool machine_collect(struct thread *t);
 
 /* The guest was left for the monitor. */
@@ -88,14 +88,14 @@ void machine_maintenance(struct cpu *c, u32 raw);
 /* t->timer fired while its machine was not loaded: the virtual timer's compare value came. */
 void machine_timer_due(struct thread *t);
 
-/* The machine ends with its thread, which is evicted; its memory stays, since other CPUs may be looking
- * at it. And a VM's shared interrupts, no vCPU left. */
+/* The machine ends with its thread, which is evicted; its memory stays, since other CPUs may be
+ * looking at it. And a VM's shared interrupts, no vCPU left. */
 void machine_destroy(struct thread *t);
 void vgic_destroy(struct vgic *g);
 
-/* Interrupt intid of t's machine: its configuration changed; it changes as enum takt_virq_action says.
- * On any CPU: at once if the interrupt's state belongs to this one, else before the guest that has it
- * goes on. An error: E_RANGE. */
+/* Interrupt intid of t's machine: its configuration changed; it changes as enum takt_virq_action
+ * says. On any CPU: at once if the interrupt's state belongs to this one, else before the guest that
+ * has it goes on. An error: E_RANGE. */
 int virq_sync(struct thread *t, u32 intid) MUST_CHECK;
 int virq_set(struct thread *t, u32 intid, unsigned action) MUST_CHECK;
 /* Its state; E_REMOTE where that belongs to another CPU. */

@@ -50,8 +50,8 @@ extern void (*meanwhile)(void);
 #define nesting (model[fake_cpu].depth)
 #define now (model[fake_cpu].loaded)
 
-/* A machine with four vCPUs, of which the first two are made by setup(), on CPU 0, the first one loaded;
- * setup_across() makes all, the odd ones on CPU 1. */
+/* A machine with four vCPUs, of which the first two are made by setup(), on CPU 0, the first one
+ * loaded; setup_across() makes all, the odd ones on CPU 1. */
 extern struct task *vm;
 extern struct thread *vcpu[VCPUS];
 extern struct takt_vm_page *vm_page;

@@ -9,6 +9,7 @@ from takt.tap import Failure, check
 
 BOOT_TIMEOUT = 120
 PROMPT = "linux# "
+TYPED_AT_ONCE = 24
 
 
 def expect(serial, what, timeout, otherwise):
@@ -32,8 +33,12 @@ def answer(serial):
 
 def command(serial, line, timeout=40):
     """What a command prints in Linux's shell."""
-    serial.sendline(line)
-    expect(serial, re.escape(line), 20, f"Linux's shell did not echo {line!r}")
+    # In pieces that the serial port's FIFO takes at once.
+    for i in range(0, len(line), TYPED_AT_ONCE):
+        piece = line[i:i + TYPED_AT_ONCE]
+        serial.send(piece)
+        expect(serial, re.escape(piece), 20, f"Linux's shell did not echo {line!r}")
+    serial.send("\n")
     expect(serial, PROMPT, timeout, f"no new prompt from Linux's shell after {line!r}")
     text = re.sub(r"\x1b\[[\d;]*\w", "", serial.before.decode(errors="replace"))
     return text.replace("\r", "").strip()

@@ -2,19 +2,20 @@
 /*
  * What one CPU wants of the virtual interrupts that belong to another one.
  *
- * A wish is left where it concerns (virq.post, or the sources of an SGI), then marked in the mailbox of
- * the vCPU that owns the interrupt, from the single interrupt up to mail.any; the taker goes the same way
- * down. So nothing needs memory, and the same wish twice is one.
+ * A wish is left where it concerns (virq.post, or the sources of an SGI), then marked in the
+ * mailbox of the vCPU that owns the interrupt, from the single interrupt up to mail.any; the taker
+ * goes the same way down. So nothing needs memory, and the same wish twice is one.
  *
- * The vCPU's CPU takes its mail before the guest runs, on the vCPU's own time. So a guest that runs now
- * is interrupted, and one that has been preempted, or is out of budget, need not be told: it comes past
- * its mailbox, and cannot be used to disturb a CPU. One that sleeps is woken, which is work in that CPU's
- * inbox at the vCPU's priority. And while the vCPU is in its monitor, maybe for long, switched off, its
- * mail is taken by work in the inbox at the sender's priority, like any operation on another CPU's thread.
+ * The vCPU's CPU takes its mail before the guest runs, on the vCPU's own time. So a guest that runs
+ * now is interrupted, and one that has been preempted, or is out of budget, need not be told: it
+ * comes past its mailbox, and cannot be used to disturb a CPU. One that sleeps is woken, which is
+ * work in that CPU's inbox at the vCPU's priority. And while the vCPU is in its monitor, maybe for
+ * long, switched off, its mail is taken by work in the inbox at the sender's priority, like any
+ * operation on another CPU's thread.
  *
- * To close the races with sleeping, entering and leaving the guest, both sides write first and then look:
- * the sender fills the mailbox and looks at the vCPU, the other one changes the vCPU and looks into the
- * mailbox (machine_wait, machine_collect, machine_left).
+ * To close the races with sleeping, entering and leaving the guest, both sides write first and then
+ * look: the sender fills the mailbox and looks at the vCPU, the other one changes the vCPU and looks
+ * into the mailbox (machine_wait, machine_collect, machine_left).
  */
 #include <arch/inline.h>
 #include <core/context.h>

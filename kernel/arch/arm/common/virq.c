@@ -34,8 +34,8 @@ static bool here(const struct thread *t)
 
 /*
  * Interrupt intid of t's machine and the vCPU whose state it is: t itself, or, of a shared one, its
- * owner: null while that is being destroyed. One that nobody owns becomes t's. Only if *owner is of this
- * CPU may more than v->post be touched.
+ * owner: null while that is being destroyed. One that nobody owns becomes t's. Only if *owner is of
+ * this CPU may more than v->post be touched.
  */
 static MUST_CHECK int find(struct thread *t, u32 intid, struct thread **owner, struct virq **v)
 {
