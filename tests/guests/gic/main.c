@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guest that tests the interrupt controller of its machine, GICv2 or GICv3: more interrupts
- * pending than list registers, more active than list registers, SGIs, the timer and waiting. Prints
+ * pending than list registers, more active than list registers, SGIs, the timer, waiting, and a second
+ * CPU that is interrupted, moved interrupts to, and switched off and on. Prints
  * TAP on its serial port and switches itself off.
  */
 #include <stdbool.h>
@@ -10,7 +11,8 @@
 #define UART 0x09000000ul
 #define GICD 0x08000000ul
 #define GICC 0x08010000ul
-#define GICR_SGI 0x080b0000ul /* of CPU 0 */
+#define GICR_SGI 0x080b0000ul /* of CPU 0, and */
+#define GICR_SIZE 0x20000ul   /* so much further of each other one */
 
 #define CTLR 0x000
 #define IGROUPR 0x080
@@ -20,6 +22,7 @@
 #define IPRIORITYR 0x400
 #define ITARGETSR 0x800
 #define SGIR 0xf00
+#define IROUTER 0x6000
 #define GICC_PMR 0x04
 #define GICC_IAR 0x0c
 #define GICC_EOIR 0x10
@@ -28,6 +31,15 @@
 #define SPIS 12	 /* more than there are list registers on QEMU, by far */
 #define TIMER 27
 #define SGI 5
+#define PING 6 /* to the second CPU, */
+#define PONG 7 /* which answers */
+#define LEAVE 8 /* it switches itself off */
+#define MOVED 90
+#define ROUNDS 1000
+#define PSCI_CPU_OFF 0x84000002ul
+#define PSCI_CPU_ON 0xc4000003ul
+#define PSCI_AFFINITY_INFO 0xc4000004ul
+#define PSCI_CPU_SUSPEND 0xc4000001ul
 #define PSCI_SYSTEM_OFF 0x84000008ul
 
 #define READ(reg)                                                                                  \
@@ -43,8 +55,12 @@ static bool gic3;
 static unsigned order[64], count; /* interrupts in the order in which they came */
 static unsigned active, nested;	  /* taken and not ended; `nested`: each is to interrupt the last */
 static unsigned deepest, results;
+static volatile unsigned pongs;
+static volatile unsigned ready, moved, leaving; /* by the second CPU */
 
 void guest_main(void);
+void guest_secondary(void);
+void secondary(void); /* start.S */
 void guest_interrupt(void);
 void guest_exception(uint64_t pc, uint64_t esr, uint64_t far);
 
@@ -83,6 +99,15 @@ static void off(void)
 	register uint64_t x0 __asm__("x0") = PSCI_SYSTEM_OFF;
 
 	__asm__ volatile("hvc #0" : : "r"(x0) : "memory");
+}
+
+static int64_t psci(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
+{
+	register uint64_t x0 __asm__("x0") = function, x1 __asm__("x1") = a;
+	register uint64_t x2 __asm__("x2") = b, x3 __asm__("x3") = c;
+
+	__asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
+	return (int64_t)x0;
 }
 
 static void result(bool good, const char *what)
@@ -127,10 +152,15 @@ static void unmask(void)
 	__asm__ volatile("msr daifclr, #2\n\tisb\n\tisb" : : : "memory");
 }
 
+static unsigned cpu(void)
+{
+	return READ(mpidr_el1) & 0xff;
+}
+
 /* Where a private interrupt has its registers. */
 static uint64_t registers(unsigned intid)
 {
-	return gic3 && intid < 32 ? GICR_SGI : GICD;
+	return gic3 && intid < 32 ? GICR_SGI + cpu() * GICR_SIZE : GICD;
 }
 
 static void set_bit(unsigned block, unsigned intid)
@@ -158,26 +188,89 @@ static void enable(unsigned intid, unsigned priority)
 	set_bit(ISENABLER, intid);
 }
 
-static void start_controller(void)
+static void start_cpu_interface(void)
 {
 	if (!gic3) {
-		store(GICD + CTLR, 1);
 		store(GICC + GICC_PMR, 0xff);
 		store(GICC + CTLR, 1);
 		return;
 	}
-	store(GICD + CTLR, 0x12);
-	store(GICR_SGI + IGROUPR, ~0u);
-	for (unsigned i = 32; i < 256; i += 32)
-		store(GICD + IGROUPR + i / 8, ~0u);
+	store(registers(0) + IGROUPR, ~0u);
 	WRITE(icc_pmr_el1, 0xff);
 	WRITE(icc_igrpen1_el1, 1);
+}
+
+static void send(unsigned intid, unsigned to)
+{
+	__asm__ volatile("dsb ishst" : : : "memory");
+	if (gic3)
+		WRITE(icc_sgi1r_el1, (uint64_t)intid << 24 | 1u << to);
+	else
+		store(GICD + SGIR, 1u << (16 + to) | intid);
+}
+
+static void start_controller(void)
+{
+	if (!gic3) {
+		store(GICD + CTLR, 1);
+	} else {
+		store(GICD + CTLR, 0x12);
+		for (unsigned i = 32; i < 256; i += 32)
+			store(GICD + IGROUPR + i / 8, ~0u);
+	}
+	start_cpu_interface();
+}
+
+static void end_interrupt(unsigned intid)
+{
+	if (gic3)
+		WRITE(icc_eoir1_el1, intid);
+	else
+		store(GICC + GICC_EOIR, intid);
+}
+
+static void secondary_interrupt(unsigned intid)
+{
+	switch (intid & 0x3ff) {
+	case PING:
+		send(PONG, 0);
+		break;
+	case LEAVE:
+		leaving = 1;
+		break;
+	case MOVED:
+		moved++;
+		break;
+	}
+	if ((intid & 0x3ff) < 1020)
+		end_interrupt(intid);
+}
+
+void guest_secondary(void)
+{
+	start_cpu_interface();
+	enable(PING, 0x60);
+	enable(LEAVE, 0x60);
+	leaving = 0;
+	ready = 1;
+	while (!leaving) {
+		unmask();
+		mask();
+		if (!leaving)
+			__asm__ volatile("wfi" : : : "memory");
+	}
+	psci(PSCI_CPU_OFF, 0, 0, 0);
 }
 
 void guest_interrupt(void)
 {
 	unsigned intid = gic3 ? (unsigned)READ(icc_iar1_el1) : load(GICC + GICC_IAR);
 
+	if (cpu()) {
+		secondary_interrupt(intid);
+		return;
+	}
+	pongs += (intid & 0x3ff) == PONG;
 	if (count < 64)
 		order[count++] = intid & 0x3ff;
 	if ((intid & 0x3ff) >= 1020)
@@ -193,10 +286,7 @@ void guest_interrupt(void)
 		mask();
 	}
 	active--;
-	if (gic3)
-		WRITE(icc_eoir1_el1, intid);
-	else
-		store(GICC + GICC_EOIR, intid);
+	end_interrupt(intid);
 }
 
 /* --- Tests ------------------------------------------------------------------------------- */
@@ -317,6 +407,90 @@ static void test_timer(void)
 	result(good, "the timer ends waiting");
 }
 
+/* Waits until *flag is `value`: it is another CPU's doing. */
+static bool comes(const volatile unsigned *flag, unsigned value)
+{
+	uint64_t end = READ(cntvct_el0) + 10 * READ(cntfrq_el0);
+
+	while (*flag != value)
+		if (READ(cntvct_el0) > end)
+			return false;
+	return true;
+}
+
+/* Each round trip is two SGIs and two sleeps; one that is lost ends all. */
+static bool play(unsigned rounds, bool suspend)
+{
+	for (unsigned i = 0; i < rounds; i++) {
+		unsigned before = pongs;
+
+		mask();
+		send(PING, 1);
+		while (pongs == before) {
+			if (suspend)
+				psci(PSCI_CPU_SUSPEND, 0, 0, 0);
+			else
+				__asm__ volatile("wfi" : : : "memory");
+			unmask();
+			mask();
+		}
+		if (pongs != before + 1)
+			return false;
+	}
+	return true;
+}
+
+static bool is_off(void)
+{
+	uint64_t end = READ(cntvct_el0) + 10 * READ(cntfrq_el0);
+
+	while (psci(PSCI_AFFINITY_INFO, 1, 0, 0) != 1)
+		if (READ(cntvct_el0) > end)
+			return false;
+	return true;
+}
+
+static void test_moved(void)
+{
+	bool good = true;
+
+	mask();
+	enable(MOVED, 0x80);
+	if (gic3)
+		__asm__ volatile("str %0, [%1]" : : "r"(1ul), "r"(GICD + IROUTER + MOVED * 8));
+	else
+		__asm__ volatile("strb %w0, [%1]" : : "r"(2), "r"(GICD + ITARGETSR + MOVED));
+	for (unsigned i = 1; i <= 100 && good; i++) {
+		set_bit(ISPENDR, MOVED);
+		good = comes(&moved, i);
+		while (bit(ISACTIVER, MOVED)) /* asked of the other CPU */
+			;
+	}
+	result(good && !bit(ISPENDR, MOVED), "an interrupt moved to the second CPU");
+}
+
+static void test_second_cpu(void)
+{
+	enable(PONG, 0x60);
+	result(psci(PSCI_AFFINITY_INFO, 1, 0, 0) == 1, "the second CPU is off");
+	for (unsigned round = 0; round < 3; round++) {
+		ready = 0;
+		result(psci(PSCI_CPU_ON, 1, (uint64_t)secondary, 0) == 0 && comes(&ready, 1),
+		       "the second CPU starts");
+		result(psci(PSCI_CPU_ON, 1, (uint64_t)secondary, 0) == -4, "it is on already");
+		forget();
+		result(play(ROUNDS, false), "SGIs back and forth");
+		result(play(ROUNDS, true), "SGIs back and forth, waiting in CPU_SUSPEND");
+		if (!round)
+			test_moved();
+		send(LEAVE, 1);
+		result(is_off(), "the second CPU goes off");
+	}
+	result(psci(PSCI_CPU_ON, 2, (uint64_t)secondary, 0) == -2, "a CPU that is not there");
+	result(psci(PSCI_CPU_ON, 1, 0, 0) == -9, "a start outside memory");
+	result(psci(PSCI_CPU_SUSPEND, 0x10000, 0, 0) == -2, "suspend does not power down");
+}
+
 void guest_main(void)
 {
 	gic3 = READ(id_aa64pfr0_el1) >> 24 & 0xf;
@@ -331,6 +505,7 @@ void guest_main(void)
 	else
 		test_sgi2();
 	test_timer();
+	test_second_cpu();
 	print("1..");
 	print_number(results, 10);
 	print("\n");

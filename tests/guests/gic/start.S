@@ -11,6 +11,18 @@ _start:
 	bl	guest_main
 1:	wfi
 	b	1b
+
+/* The second CPU, from PSCI's CPU_ON; its stack lies below the first one's. */
+	.globl	secondary
+secondary:
+	ldr	x0, =STACK_TOP - 0x8000
+	mov	sp, x0
+	adr	x0, vectors
+	msr	vbar_el1, x0
+	isb
+	bl	guest_secondary
+2:	wfi
+	b	2b
 	.ltorg
 
 	.balign	0x800
