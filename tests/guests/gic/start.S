@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A flat image at the start of the guest's RAM, which is zero; the tree lies 2 MiB above. */
+/* For guests of tests: a flat image at the start of the guest's RAM, which is zero; the tree lies 2 MiB above. */
 	.section .text.start, "ax"
 	.globl	_start
 _start:
@@ -11,21 +11,10 @@ _start:
 	bl	guest_main
 1:	wfi
 	b	1b
-
-/* The second CPU, from PSCI's CPU_ON; its stack lies below the first one's. */
-	.globl	secondary
-secondary:
-	ldr	x0, =STACK_TOP - 0x8000
-	mov	sp, x0
-	adr	x0, vectors
-	msr	vbar_el1, x0
-	isb
-	bl	guest_secondary
-2:	wfi
-	b	2b
 	.ltorg
 
 	.balign	0x800
+	.globl	vectors
 vectors:
 	.rept	16
 	.balign	0x80
