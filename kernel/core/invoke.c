@@ -11,7 +11,7 @@
 #include <object/gate.h>
 
 #define TAKT_ANY 0xff
-#define MAX_OPS 16 /* a table entry missing is E_OP */
+#define MAX_OPS 17 /* a table entry missing is E_OP */
 
 struct op_desc {
 	op_handler handler;

@@ -72,40 +72,52 @@ void remote_return(struct thread *t)
 
 /* --- Message transfer ----------------------------------------------------------------------- */
 
+static int check_window(struct thread *to, u64 window, unsigned caps)
+{
+	if (caps > TAKT_MAX_CAPS)
+		return TAKT_E_MSG;
+	if (!window)
+		return TAKT_E_RANGE;
+	for (unsigned i = 0; i < caps; i++) {
+		struct cap *slot = task_slot(to->task, window + i);
+
+		if (!slot)
+			return TAKT_E_RANGE;
+		if (cap_object(*slot))
+			return TAKT_E_EXISTS;
+	}
+	return 0;
+}
+
+int ipc_window(struct thread *to, u64 caps)
+{
+	return check_window(to, *(volatile u64 *)&to->regs->x[14],
+			    caps > TAKT_MAX_CAPS ? TAKT_MAX_CAPS + 1 : (unsigned)caps);
+}
+
 /* Capabilities in x10.. of the sender go to the receiver's window (its x14). All or nothing. */
 static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
 {
 	u64 window = *(volatile u64 *)&to->regs->x[14];
 	struct object *object[TAKT_MAX_CAPS]; /* cannot be freed before this stay in the kernel ends */
 	u64 rights[TAKT_MAX_CAPS];
+	int err = check_window(to, window, caps);
 
-	if (caps > TAKT_MAX_CAPS)
-		return TAKT_E_MSG;
-	if (!window)
-		return TAKT_E_RANGE;
+	if (err)
+		return err;
 	for (unsigned i = 0; i < caps; i++) {
 		u64 n = *(volatile u64 *)&from->regs->x[10 + i];
 		struct cap *slot = task_slot(from->task, n);
-		struct cap *dst = task_slot(to->task, window + i);
-
 		struct cap cap = slot ? *slot : (struct cap){0, 0};
 
 		object[i] = cap_object(cap);
 		rights[i] = cap_rights(cap);
 		if (!object[i])
 			return TAKT_E_CAP;
-		if (!dst)
-			return TAKT_E_RANGE;
-		if (cap_object(*dst))
-			return TAKT_E_EXISTS;
 	}
-	for (unsigned i = 0; i < caps; i++) {
-		int err = task_cap_insert(to->task, window + i, object[i], rights[i]);
-
-		if (err)
-			return err;
-	}
-	return 0;
+	for (unsigned i = 0; i < caps && !err; i++)
+		err = task_cap_insert(to->task, window + i, object[i], rights[i]);
+	return err;
 }
 
 static void transfer_words(struct thread *from, struct thread *to, unsigned words)

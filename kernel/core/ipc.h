@@ -17,6 +17,9 @@ void ipc_restart(struct thread *caller);
 void ipc_reply_wait(struct thread *self);
 void ipc_wait(struct thread *self);
 
+/* Whether so many capabilities could go to the thread's window now, which is in a call. */
+int ipc_window(struct thread *to, u64 caps) MUST_CHECK;
+
 /* Ends the call that `caller` makes with an error; the server becomes an orphan. */
 void ipc_abort(struct thread *caller, int error);
 

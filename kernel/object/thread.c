@@ -319,6 +319,17 @@ int thread_op_cancel(struct object *self, u64 rights, struct invocation *in)
 	return 0;
 }
 
+int thread_op_caller_window(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+
+	(void)rights;
+	ON_ITS_CPU(t);
+	if (!t->caller || t->caller->faulted)
+		return TAKT_E_STATE;
+	return ipc_window(t->caller, in->w[0]);
+}
+
 /* --- Scheduling contexts --------------------------------------------------------------------- */
 
 int thread_op_attach(struct object *self, u64 rights, struct invocation *in)

@@ -199,7 +199,8 @@ static int give_self(struct compartment *c)
 		{TAKT_SELF_TASK, c->task, TAKT_R_ALL},
 		{TAKT_SELF_THREAD, c->thread[0], TAKT_R_ALL},
 		{TAKT_SELF_FACTORY, c->factory, TAKT_R_ALL},
-		{TAKT_SELF_SCHEDULER, c->scheduler, TAKT_R_ALL},
+		{TAKT_SELF_SCHEDULER, c->scheduler_gate ? c->scheduler_gate : c->scheduler,
+		 c->scheduler_gate ? TAKT_R_GATE_CALL | TAKT_R_GATE_TRANSFER : TAKT_R_ALL},
 		{TAKT_SELF_SC, c->sc[0], TAKT_R_ALL},
 		{TAKT_SELF_LOG, c->log ? c->log : TAKT_ROOT_LOG,
 		 TAKT_R_LOG_WRITE | TAKT_R_GATE_CALL},
@@ -299,6 +300,7 @@ void compartment_destroy(struct compartment *c)
 	account_close(index_of(c));
 	c->kernel_memory = c->factory = c->task = c->memory = c->image = 0;
 	c->scheduler = c->other_scheduler = c->fault_gate = c->root_gate = c->log = c->notify = 0;
+	c->scheduler_gate = 0;
 	memset(c->thread, 0, sizeof(c->thread));
 	memset(c->sc, 0, sizeof(c->sc));
 	for (unsigned i = 0; i < c->routes; i++)

@@ -58,6 +58,23 @@ static int copy_node(void *to, int node, int depth)
 	return 0;
 }
 
+/* All compartments by number: that is how a server of schedulers is told of its clients. */
+static int write_clients(void *fdt)
+{
+	char names[MAX_COMPARTMENTS * 32];
+	int len = 0;
+
+	for (unsigned i = 0; i < compartment_count; i++) {
+		int n = (int)strlen(compartments[i].desc.name) + 1;
+
+		if (len + n > (int)sizeof(names))
+			return -FDT_ERR_NOSPACE;
+		memcpy(names + len, compartments[i].desc.name, (size_t)n);
+		len += n;
+	}
+	return fdt_property(fdt, "takt,clients", names, len);
+}
+
 /* What the program cannot know from its node: its name, and where the archive's files begin. The
  * first property of a name counts, so these stand before the node's own. */
 static int write_additions(struct compartment *c, void *fdt)
@@ -68,6 +85,8 @@ static int write_additions(struct compartment *c, void *fdt)
 		err = fdt_property_u64(fdt, "archive-offset", bootinfo()->archive_offset);
 	if (!err)
 		err = fdt_property_u64(fdt, "archive-size", bootinfo()->archive_size);
+	if (!err && fdt_getprop(system_fdt, c->desc.node, "#scheduler-cells", NULL))
+		err = write_clients(fdt);
 	return err;
 }
 

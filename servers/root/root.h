@@ -91,6 +91,7 @@ struct compartment {
 	takt_ticks restarted[MAX_RESTARTS]; /* when: a ring of the last desc.limit_count of them */
 	takt_slot kernel_memory, factory, task, memory, image, scheduler, other_scheduler;
 	takt_slot fault_gate, root_gate;
+	takt_slot scheduler_gate; /* what stands in for its scheduler; 0: nothing */
 	takt_slot log; /* what stands in for the kernel's log; 0: that itself */
 	unsigned threads;
 	takt_slot thread[TAKT_MAX_CPUS], sc[TAKT_MAX_CPUS];

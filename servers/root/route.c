@@ -140,6 +140,11 @@ static int bind(const struct route *r)
 	return err;
 }
 
+static bool is_scheduler(const struct route *r)
+{
+	return r->server && !strcmp(r->name, "scheduler");
+}
+
 int route_open(const char *node, struct route *r, unsigned owner, takt_slot factory)
 {
 	uint64_t badge = r->badge;
@@ -147,6 +152,8 @@ int route_open(const char *node, struct route *r, unsigned owner, takt_slot fact
 
 	if (!r->server)
 		badge = owner | BADGE_CONTROL | BADGE_WITH_RIGHTS(r->badge);
+	else if (is_scheduler(r))
+		badge = (uint64_t)owner << 32 | (uint32_t)r->badge;
 	r->gate = slot_alloc(owner);
 	err = r->gate ? takt_create_gate(factory, badge, r->gate) : TAKT_E_QUOTA;
 	if (!err && !r->server)
@@ -156,12 +163,30 @@ int route_open(const char *node, struct route *r, unsigned owner, takt_slot fact
 	return checked(node, r->name, err);
 }
 
+/* A server of schedulers gets the client's own one, which it is to stand in for. */
+static int interpose(const struct compartment *c, const struct route *r)
+{
+	takt_slot task = r->server->task, to = TAKT_SELF_CLIENTS + index_of(c);
+	int err;
+
+	if (!is_scheduler(r))
+		return 0;
+	err = takt_task_cap_grow(task, TAKT_SELF_CLIENTS + MAX_COMPARTMENTS);
+	if (!err)
+		err = takt_task_cap_delete(task, to, 1);
+	if (!err)
+		err = takt_task_cap_copy(task, c->scheduler, to, TAKT_R_ALL);
+	return checked(c->desc.name, r->name, err);
+}
+
 int routes_give(struct compartment *c)
 {
 	for (unsigned i = 0; i < c->routes; i++) {
 		struct route *r = &c->route[i];
 		int err = route_open(c->desc.name, r, index_of(c), c->factory);
 
+		if (!err && is_scheduler(r) && r->server->state == CONTROL_RUNNING)
+			err = interpose(c, r);
 		if (!err)
 			err = compartment_give(c, r->name, r->gate,
 					       TAKT_R_GATE_CALL | TAKT_R_GATE_TRANSFER);
@@ -171,6 +196,8 @@ int routes_give(struct compartment *c)
 		 * session is still seen when the kernel has left the console to its server. */
 		if (!strcmp(r->name, "console"))
 			c->log = r->gate;
+		if (is_scheduler(r))
+			c->scheduler_gate = r->gate;
 	}
 	return 0;
 }
@@ -184,7 +211,8 @@ int routes_bind(const struct compartment *server)
 
 		for (unsigned k = 0; !err && k < c->routes; k++)
 			if (c->route[k].server == server && c->route[k].gate)
-				err = checked(c->desc.name, c->route[k].name, bind(&c->route[k]));
+				err = checked(c->desc.name, c->route[k].name, bind(&c->route[k])) ?:
+					      interpose(c, &c->route[k]);
 	}
 	for (unsigned k = 0; !err && k < chosen_routes; k++)
 		if (chosen[k].server == server && chosen[k].gate)

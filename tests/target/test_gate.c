@@ -318,6 +318,70 @@ TEST(an_answer_that_does_not_fit_hits_the_caller_only)
 	CHECK_EQ(r->result, 0);
 }
 
+/* A server asks whether its caller could take what it is about to make. */
+struct asker {
+	takt_slot self;
+	unsigned caps;
+	volatile int result;
+};
+
+static void server_asks(void *arg)
+{
+	struct asker *a = arg;
+	struct takt_msg m = {0};
+
+	CHECK_OK(takt_wait(&m, TAKT_NEVER));
+	for (;;) {
+		a->result = takt_thread_caller_window(a->self, a->caps);
+		m.tag = TAKT_TAG(0, 0, 0);
+		CHECK_OK(takt_reply_wait(&m, TAKT_NEVER));
+	}
+}
+
+static void check_asking(unsigned cpu)
+{
+	struct asker *a = pool_new(sizeof(*a));
+	struct worker *w = worker_new(server_asks, a);
+	takt_slot window = slots_new(TAKT_MAX_CAPS), gate;
+	const struct {
+		takt_slot window;
+		unsigned caps;
+		int result;
+	} cases[] = {
+		{window, 1, 0}, {window, 4, 0}, {window, 5, TAKT_E_MSG}, {window, 77, TAKT_E_MSG},
+		{0, 1, TAKT_E_RANGE}, {TAKT_ROOT_SLOTS - 1, 1, 0},
+		{TAKT_ROOT_SLOTS - 1, 2, TAKT_E_RANGE}, {TAKT_ROOT_SLOTS, 1, TAKT_E_RANGE},
+		{SLOT_THREAD, 1, TAKT_E_EXISTS}, {window, 0, 0},
+	};
+
+	w->cpu = cpu;
+	worker_make(w);
+	a->self = w->slot;
+	gate = gate_new(w->slot, 0);
+	CHECK_ERR(takt_thread_caller_window(w->slot, 1), TAKT_E_STATE);
+	worker_start(w);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct takt_msg m = {.window = cases[i].window};
+
+		a->caps = cases[i].caps;
+		CHECK_OK(takt_call(gate, &m));
+		CHECK_EQ(a->result, cases[i].result);
+	}
+	CHECK_ERR(takt_thread_caller_window(w->slot, 1), TAKT_E_STATE);
+	CHECK_ERR(takt_thread_caller_window(cap_without(w->slot, TAKT_R_THREAD_SERVE), 1),
+		  TAKT_E_RIGHTS);
+}
+
+TEST(a_server_asks_for_the_callers_window)
+{
+	check_asking(0);
+}
+
+TEST(a_server_asks_for_the_window_on_another_cpu)
+{
+	check_asking(other_cpu());
+}
+
 /* --- Who runs --------------------------------------------------------------------------------- */
 
 static void note(void *arg)
@@ -421,6 +485,8 @@ static const struct test tests[] = {
 	T(servers_without_a_window_take_none),
 	T(a_window_beyond_the_table),
 	T(an_answer_that_does_not_fit_hits_the_caller_only),
+	T(a_server_asks_for_the_callers_window),
+	T(a_server_asks_for_the_window_on_another_cpu),
 	T(a_call_goes_past_those_in_between),
 	T(the_caller_pays),
 	T(a_remote_server_pays_itself),

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Scheduler objects: who may make time, and how much of it. */
+/*
+ * Scheduler objects: who may make time, and how much of it. Every test is run with the kernel's
+ * object and with the server that stands in for it (test_sched.c): nobody can tell the difference.
+ */
 #include "harness.h"
+#include "interposed.h"
 
 #define ALL_CPUS ((1ull << cpus()) - 1)
+
+static takt_slot own; /* the scheduler that is tested: for all CPUs, with the whole share */
 
 static int create_sc(takt_slot s, uint64_t prio, uint64_t budget, uint64_t period, uint64_t cpu,
 		     takt_slot out)
@@ -49,7 +55,7 @@ TEST(create_sc_tells_what_was_asked_for)
 		takt_slot sc = slot_new();
 		uint64_t w[6] = {0};
 
-		CHECK_OK(create_sc(TAKT_ROOT_SCHEDULER, 12, us(200), ms(3), cpu, sc));
+		CHECK_OK(create_sc(own, 12, us(200), ms(3), cpu, sc));
 		CHECK_OK(takt_sc_info(sc, w));
 		CHECK_EQ(w[0], 0);
 		CHECK_EQ(w[1], 12);
@@ -65,7 +71,7 @@ TEST(create_sc_tells_what_was_asked_for)
 
 TEST(create_sc_errors)
 {
-	takt_slot s = TAKT_ROOT_SCHEDULER, sc = slot_new();
+	takt_slot s = own, sc = slot_new();
 	struct account before = account(test_factory);
 	struct takt_msg m = {.tag = TAKT_TAG(TAKT_SCHEDULER_CREATE_SC, 4, 1),
 			     .w = {5, ms(1), ms(1), 0}, .window = sc};
@@ -93,23 +99,23 @@ TEST(create_sc_errors)
 TEST(create_sc_without_memory_takes_no_share)
 {
 	takt_slot factory = factory_new(4), sc = slot_new();
-	uint64_t left = share_left(TAKT_ROOT_SCHEDULER, 0);
+	uint64_t left = share_left(own, 0);
 	int err;
 
-	while (!(err = takt_scheduler_create_sc(TAKT_ROOT_SCHEDULER, factory, 5, ms(1), ms(1), 0,
+	while (!(err = takt_scheduler_create_sc(own, factory, 5, ms(1), ms(1), 0,
 						sc)))
 		slot_clear(sc);
 	CHECK_ERR(err, TAKT_E_NOMEM);
-	CHECK_ERR(takt_scheduler_create_sc(TAKT_ROOT_SCHEDULER, factory, 5, ms(1), ms(10), 0, sc),
+	CHECK_ERR(takt_scheduler_create_sc(own, factory, 5, ms(1), ms(10), 0, sc),
 		  TAKT_E_NOMEM);
-	CHECK_EQ(share_left(TAKT_ROOT_SCHEDULER, 0), left);
+	CHECK_EQ(share_left(own, 0), left);
 }
 
 TEST(shares_are_taken_and_given_back)
 {
 	takt_slot s, sc = slot_new(), too_much = slot_new();
 
-	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, 1, 0, 20, 0, &s));
+	CHECK_OK(narrow(own, 1, 0, 20, 0, &s));
 	/* Round robin reserves nothing. */
 	CHECK_OK(create_sc(s, 5, ms(1), ms(1), 0, sc));
 	CHECK_ERR(create_sc(s, 5, ms(1), ms(100), 0, too_much), TAKT_E_QUOTA);
@@ -117,28 +123,28 @@ TEST(shares_are_taken_and_given_back)
 	CHECK_ERR(takt_sc_update(sc, ms(1), ms(100)), TAKT_E_QUOTA);
 
 	sc = slot_new();
-	CHECK_OK(create_sc(TAKT_ROOT_SCHEDULER, 5, ms(1), ms(10), 0, sc));
-	CHECK_EQ(share_left(TAKT_ROOT_SCHEDULER, 0), 900);
+	CHECK_OK(create_sc(own, 5, ms(1), ms(10), 0, sc));
+	CHECK_EQ(share_left(own, 0), 900);
 	CHECK_OK(takt_sc_update(sc, ms(3), ms(10)));
-	CHECK_EQ(share_left(TAKT_ROOT_SCHEDULER, 0), 700);
+	CHECK_EQ(share_left(own, 0), 700);
 	CHECK_ERR(takt_sc_update(sc, ms(10) + 1, ms(10)), TAKT_E_RANGE);
-	CHECK_ERR(create_sc(TAKT_ROOT_SCHEDULER, 5, ms(8), ms(10), 0, too_much), TAKT_E_QUOTA);
-	CHECK_EQ(share_left(TAKT_ROOT_SCHEDULER, 0), 700);
+	CHECK_ERR(create_sc(own, 5, ms(8), ms(10), 0, too_much), TAKT_E_QUOTA);
+	CHECK_EQ(share_left(own, 0), 700);
 	/* A remainder of a per mille counts as one. */
 	CHECK_OK(takt_sc_update(sc, ms(10) / 1000 + 1, ms(10)));
-	CHECK_EQ(share_left(TAKT_ROOT_SCHEDULER, 0), 998);
+	CHECK_EQ(share_left(own, 0), 998);
 	round_robin(sc);
-	CHECK_EQ(share_left(TAKT_ROOT_SCHEDULER, 0), 1000);
+	CHECK_EQ(share_left(own, 0), 1000);
 }
 
 TEST(narrow_divides_shares)
 {
 	takt_slot a, b, sc = slot_new();
 
-	uint64_t left = share_left(TAKT_ROOT_SCHEDULER, 0);
+	uint64_t left = share_left(own, 0);
 
-	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, 1, 0, 20, 4, &a));
-	CHECK_EQ(share_left(TAKT_ROOT_SCHEDULER, 0), left - 4);
+	CHECK_OK(narrow(own, 1, 0, 20, 4, &a));
+	CHECK_EQ(share_left(own, 0), left - 4);
 	CHECK_EQ(share_left(a, 0), 4);
 	CHECK_OK(narrow(a, 1, 0, 10, 3, &b));
 	CHECK_EQ(share_left(a, 0), 1);
@@ -156,7 +162,7 @@ TEST(narrow_bounds_priorities_and_cpus)
 	takt_slot s, sc = slot_new();
 	struct takt_msg m;
 
-	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, 1, 10, 20, 0, &s));
+	CHECK_OK(narrow(own, 1, 10, 20, 0, &s));
 	m = info(s, 0);
 	CHECK_EQ(m.w[2], 1);
 	CHECK_EQ(m.w[3], 10);
@@ -175,14 +181,14 @@ TEST(narrow_errors)
 	struct account before;
 	struct takt_msg m = {.tag = TAKT_TAG(TAKT_SCHEDULER_NARROW, 4, 1), .w = {1, 0, 5, 0}};
 
-	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, 1, 10, 20, 0, &s));
+	CHECK_OK(narrow(own, 1, 10, 20, 0, &s));
 	before = account(test_factory);
 	CHECK_ERR(narrow(s, 0, 10, 20, 0, &child), TAKT_E_CPU);
 	CHECK_ERR(narrow(s, 2, 10, 20, 0, &child), TAKT_E_CPU);
 	CHECK_ERR(narrow(s, 3, 10, 20, 0, &child), TAKT_E_CPU);
 	CHECK_ERR(narrow(s, 1ull << 40 | 1, 10, 20, 0, &child), TAKT_E_CPU);
 	CHECK_ERR(narrow(s, UINT64_MAX, 10, 20, 0, &child), TAKT_E_CPU);
-	CHECK_ERR(narrow(TAKT_ROOT_SCHEDULER, ALL_CPUS + 1, 0, 5, 0, &child), TAKT_E_CPU);
+	CHECK_ERR(narrow(own, ALL_CPUS + 1, 0, 5, 0, &child), TAKT_E_CPU);
 	CHECK_ERR(narrow(s, 1, 9, 20, 0, &child), TAKT_E_RANGE);
 	CHECK_ERR(narrow(s, 1, 10, 21, 0, &child), TAKT_E_RANGE);
 	CHECK_ERR(narrow(s, 1, 15, 14, 0, &child), TAKT_E_RANGE);
@@ -190,26 +196,26 @@ TEST(narrow_errors)
 	CHECK_ERR(narrow(s, 1, 10, 20, 1001, &child), TAKT_E_RANGE);
 	CHECK_ERR(narrow(s, 1, 10, 20, 65536, &child), TAKT_E_RANGE);
 	CHECK_ERR(narrow(s, 1, 10, 20, 1, &child), TAKT_E_QUOTA);
-	CHECK_ERR(takt_call(TAKT_ROOT_SCHEDULER, &m), TAKT_E_CAP);
+	CHECK_ERR(takt_call(own, &m), TAKT_E_CAP);
 	m = (struct takt_msg){.tag = TAKT_TAG(TAKT_SCHEDULER_NARROW, 4, 1), .w = {1, 0, 5, 0},
 			      .cap = {cap_without(test_factory, TAKT_R_FACTORY_CREATE)},
 			      .window = slot_new()};
-	CHECK_ERR(takt_call(TAKT_ROOT_SCHEDULER, &m), TAKT_E_RIGHTS);
+	CHECK_ERR(takt_call(own, &m), TAKT_E_RIGHTS);
 	m = (struct takt_msg){.tag = TAKT_TAG(TAKT_SCHEDULER_NARROW, 4, 1), .w = {1, 0, 5, 0},
 			      .cap = {test_factory}};
-	CHECK_ERR(takt_call(TAKT_ROOT_SCHEDULER, &m), TAKT_E_RANGE);
+	CHECK_ERR(takt_call(own, &m), TAKT_E_RANGE);
 	CHECK_EQ(account(test_factory).objects, before.objects);
 }
 
 TEST(info_of_each_cpu)
 {
 	for (unsigned cpu = 0; cpu < cpus(); cpu++) {
-		struct takt_msg a = info(TAKT_ROOT_SCHEDULER, cpu), b;
+		struct takt_msg a = info(own, cpu), b;
 		takt_ticks since = takt_now();
 
 		while (takt_now() < since + us(100))
 			;
-		b = info(TAKT_ROOT_SCHEDULER, cpu);
+		b = info(own, cpu);
 		CHECK_EQ(a.w[2], ALL_CPUS);
 		CHECK_EQ(a.w[3], 0);
 		CHECK_EQ(a.w[4], TAKT_PRIORITIES - 1);
@@ -221,11 +227,11 @@ TEST(info_of_each_cpu)
 
 TEST(idle_time_is_counted)
 {
-	struct takt_msg a = info(TAKT_ROOT_SCHEDULER, 0), b;
+	struct takt_msg a = info(own, 0), b;
 	struct takt_msg m = {0};
 
 	CHECK_ERR(takt_wait(&m, in_ms(50)), TAKT_E_TIMEOUT);
-	b = info(TAKT_ROOT_SCHEDULER, 0);
+	b = info(own, 0);
 	CHECK(b.w[0] - a.w[0] >= ms(49));
 	CHECK(b.w[1] - a.w[1] <= ms(40)); /* generous: where other programs run beside us */
 }
@@ -235,10 +241,10 @@ TEST(info_errors)
 	struct takt_msg m = {.tag = TAKT_TAG(TAKT_SCHEDULER_INFO, 1, 0), .w = {cpus()}};
 	takt_slot s;
 
-	CHECK_ERR(takt_call(TAKT_ROOT_SCHEDULER, &m), TAKT_E_CPU);
+	CHECK_ERR(takt_call(own, &m), TAKT_E_CPU);
 	m = (struct takt_msg){.tag = TAKT_TAG(TAKT_SCHEDULER_INFO, 1, 0), .w = {UINT64_MAX}};
-	CHECK_ERR(takt_call(TAKT_ROOT_SCHEDULER, &m), TAKT_E_CPU);
-	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, 1, 0, 5, 0, &s));
+	CHECK_ERR(takt_call(own, &m), TAKT_E_CPU);
+	CHECK_OK(narrow(own, 1, 0, 5, 0, &s));
 	m = (struct takt_msg){.tag = TAKT_TAG(TAKT_SCHEDULER_INFO, 1, 0), .w = {1}};
 	CHECK_ERR(takt_call(s, &m), TAKT_E_CPU);
 }
@@ -258,17 +264,17 @@ TEST(run_errors)
 	takt_slot thread = slot_new(), s;
 
 	CHECK_OK(takt_create_thread(test_factory, "t", thread));
-	CHECK_ERR(run(TAKT_ROOT_SCHEDULER, thread, cpus()), TAKT_E_CPU);
-	CHECK_ERR(run(TAKT_ROOT_SCHEDULER, thread, 255), TAKT_E_CPU);
-	CHECK_ERR(run(TAKT_ROOT_SCHEDULER, thread, 1ull << 32), TAKT_E_CPU);
-	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, 1, 0, 5, 0, &s));
+	CHECK_ERR(run(own, thread, cpus()), TAKT_E_CPU);
+	CHECK_ERR(run(own, thread, 255), TAKT_E_CPU);
+	CHECK_ERR(run(own, thread, 1ull << 32), TAKT_E_CPU);
+	CHECK_OK(narrow(own, 1, 0, 5, 0, &s));
 	CHECK_ERR(run(s, thread, 1), TAKT_E_CPU);
-	CHECK_ERR(run(TAKT_ROOT_SCHEDULER, cap_without(thread, TAKT_R_THREAD_SC), 0),
+	CHECK_ERR(run(own, cap_without(thread, TAKT_R_THREAD_SC), 0),
 		  TAKT_E_RIGHTS);
-	CHECK_ERR(run(TAKT_ROOT_SCHEDULER, SLOT_THREAD, 0), TAKT_E_STATE); /* it runs */
-	CHECK_OK(run(TAKT_ROOT_SCHEDULER, thread, 0));
+	CHECK_ERR(run(own, SLOT_THREAD, 0), TAKT_E_STATE); /* it runs */
+	CHECK_OK(run(own, thread, 0));
 	CHECK_OK(takt_thread_attach(thread, sc_new(3, 0, ms(1), ms(1))));
-	CHECK_ERR(run(TAKT_ROOT_SCHEDULER, thread, 0), TAKT_E_STATE); /* it has an SC */
+	CHECK_ERR(run(own, thread, 0), TAKT_E_STATE); /* it has an SC */
 }
 
 static void note_cpu_load(void *arg)
@@ -288,7 +294,7 @@ TEST(threads_move_between_cpus)
 
 		if (i) {
 			CHECK_OK(takt_thread_detach(w->slot, w->sc));
-			CHECK_OK(run(TAKT_ROOT_SCHEDULER, w->slot, cpu));
+			CHECK_OK(run(own, w->slot, cpu));
 			w->sc = sc_new(HELP_PRIO, cpu, ms(1), ms(1));
 			CHECK_OK(takt_thread_attach(w->slot, w->sc));
 		}
@@ -318,9 +324,9 @@ TEST(threads_with_irqs_do_not_move)
 	worker_make(w);
 	CHECK_OK(takt_irq_bind_thread(irq, w->slot, 5));
 	CHECK_OK(takt_thread_detach(w->slot, w->sc));
-	CHECK_ERR(run(TAKT_ROOT_SCHEDULER, w->slot, cpu), TAKT_E_STATE);
+	CHECK_ERR(run(own, w->slot, cpu), TAKT_E_STATE);
 	CHECK_OK(takt_irq_unbind(irq));
-	CHECK_OK(run(TAKT_ROOT_SCHEDULER, w->slot, cpu));
+	CHECK_OK(run(own, w->slot, cpu));
 	CHECK_OK(takt_irq_bind_thread(irq, w->slot, 6));
 	CHECK_OK(takt_thread_attach(w->slot, sc_new(HELP_PRIO, cpu, ms(1), ms(1))));
 	worker_start(w);
@@ -340,7 +346,7 @@ TEST(gates_lose_a_thread_that_moves)
 	worker_make(w);
 	gate = gate_new(w->slot, 0);
 	CHECK_OK(takt_thread_detach(w->slot, w->sc));
-	CHECK_OK(run(TAKT_ROOT_SCHEDULER, w->slot, cpu));
+	CHECK_OK(run(own, w->slot, cpu));
 	CHECK_OK(takt_thread_attach(w->slot, sc_new(HELP_PRIO, cpu, ms(1), ms(1))));
 	worker_start(w);
 	CHECK_ERR(call_words(gate, 0, 0, 0, NULL), TAKT_E_GONE);
@@ -362,7 +368,7 @@ TEST(account_sums_what_was_consumed)
 	takt_slot s, sc = slot_new();
 	uint64_t before, after;
 
-	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, ALL_CPUS, 0, 62, 0, &s));
+	CHECK_OK(narrow(own, ALL_CPUS, 0, 62, 0, &s));
 	CHECK_EQ(consumed(s), 0);
 	worker_make(w);
 	CHECK_OK(takt_thread_detach(w->slot, w->sc));
@@ -385,7 +391,7 @@ TEST(so_many_contexts_and_no_more)
 {
 	takt_slot s, sc = slot_new(), one = slot_new();
 
-	CHECK_OK(narrow(TAKT_ROOT_SCHEDULER, ALL_CPUS, 0, 62, 0, &s));
+	CHECK_OK(narrow(own, ALL_CPUS, 0, 62, 0, &s));
 	CHECK_OK(create_sc(s, 1, ms(1), ms(1), 0, one));
 	for (unsigned i = 1; i < 256; i++) {
 		CHECK_OK(create_sc(s, 1, ms(1), ms(1), 0, sc));
@@ -396,22 +402,44 @@ TEST(so_many_contexts_and_no_more)
 	CHECK_OK(create_sc(s, 1, ms(1), ms(1), 0, sc));
 }
 
-static const struct test tests[] = {
-	T(create_sc_tells_what_was_asked_for),
-	T(create_sc_errors),
-	T(create_sc_without_memory_takes_no_share),
-	T(shares_are_taken_and_given_back),
-	T(narrow_divides_shares),
-	T(narrow_bounds_priorities_and_cpus),
-	T(narrow_errors),
-	T(info_of_each_cpu),
-	T(idle_time_is_counted),
-	T(info_errors),
-	T(account_sums_what_was_consumed),
-	T(so_many_contexts_and_no_more),
-	T(run_errors),
-	T(threads_move_between_cpus),
-	T(threads_with_irqs_do_not_move),
-	T(gates_lose_a_thread_that_moves),
-};
-const struct suite suite_scheduler = SUITE("scheduler", tests);
+#define TESTS(X)                                                                                   \
+	X(create_sc_tells_what_was_asked_for)                                                      \
+	X(create_sc_errors)                                                                        \
+	X(create_sc_without_memory_takes_no_share)                                                 \
+	X(shares_are_taken_and_given_back)                                                         \
+	X(narrow_divides_shares)                                                                   \
+	X(narrow_bounds_priorities_and_cpus)                                                       \
+	X(narrow_errors)                                                                           \
+	X(info_of_each_cpu)                                                                        \
+	X(idle_time_is_counted)                                                                    \
+	X(info_errors)                                                                             \
+	X(account_sums_what_was_consumed)                                                          \
+	X(so_many_contexts_and_no_more)                                                            \
+	X(run_errors)                                                                              \
+	X(threads_move_between_cpus)                                                               \
+	X(threads_with_irqs_do_not_move)                                                           \
+	X(gates_lose_a_thread_that_moves)
+
+#define X(name)                                                                                    \
+	static void kernels_##name(void)                                                           \
+	{                                                                                          \
+		own = TAKT_ROOT_SCHEDULER;                                                         \
+		test_##name();                                                                     \
+	}                                                                                          \
+	static void servers_##name(void)                                                           \
+	{                                                                                          \
+		own = interposed_new("keep");                                                      \
+		test_##name();                                                                     \
+	}
+TESTS(X)
+#undef X
+
+#define X(name) {#name, kernels_##name, TEST_SECONDS},
+static const struct test kernels[] = {TESTS(X)};
+#undef X
+const struct suite suite_scheduler = SUITE("scheduler", kernels);
+
+#define X(name) {#name, servers_##name, TEST_SECONDS},
+static const struct test servers[] = {TESTS(X)};
+#undef X
+const struct suite suite_interposed = SUITE("interposed", servers);

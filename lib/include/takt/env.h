@@ -21,7 +21,8 @@ enum takt_env_slot {
 	TAKT_SELF_MEMORY,    /* extent of RAM to use as it likes (heap, stacks); may be empty */
 	TAKT_SELF_NAMED = 16, /* from here on: capabilities routed by the description */
 	TAKT_SELF_FREE = 64,  /* from here on: free for the program */
-	TAKT_SELF_SLOTS = 256
+	TAKT_SELF_SLOTS = 256,
+	TAKT_SELF_CLIENTS = TAKT_SELF_SLOTS, /* a server of schedulers: those of its clients */
 };
 
 struct takt_env {

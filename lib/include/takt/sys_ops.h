@@ -98,6 +98,13 @@ static inline TAKT_MUST_CHECK int takt_thread_cancel(takt_slot thread)
 	return takt_call(thread, &m);
 }
 
+static inline TAKT_MUST_CHECK int takt_thread_caller_window(takt_slot thread, unsigned caps)
+{
+	struct takt_msg m = {TAKT_OP(THREAD_CALLER_WINDOW, 1, 0), .w = {caps}};
+
+	return takt_call(thread, &m);
+}
+
 static inline TAKT_MUST_CHECK int takt_thread_attach(takt_slot thread, takt_slot sc)
 {
 	struct takt_msg m = {TAKT_OP(THREAD_ATTACH, 0, 1), .cap = {sc}};
