@@ -5,56 +5,138 @@
  *
  *   led-gpios      the line
  *   period-ms      period of the LED: it toggles every half of it
- *   report-s       seconds between two lines on the console; 0: none
+ *   report-s       seconds between two reports of one line; 0: none
+ *   report-priority, report-budget-us, report-period-us
+ *                  time for the thread that prints, from the program's share
+ *
+ * The thread that prints is another one, so that no console makes a toggle late. On the session
+ * "console" it answers to `report`, with the whole histogram, and to `clear`.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include <takt/proto/console.h>
 #include <takt/proto/gpio.h>
 #include <takt/rt.h>
 
-/* Lateness of the wake-ups: bucket n counts those below BUCKET_NS << n, the last one all others. */
-#define BUCKETS 8
-#define BUCKET_NS 10000u
+#include "lateness.h"
 
-struct lateness {
-	uint64_t count, missed; /* missed: toggles left out because their instant had passed */
-	uint64_t least, most, sum; /* ns */
-	uint64_t bucket[BUCKETS];
-};
+#define INPUT_BADGE 1
+#define COMMAND_SIZE 16
+#define NS_PER_S 1000000000ull
 
-static void account(struct lateness *l, uint64_t ns)
+static struct lateness lateness;
+static takt_ticks report_every;
+
+/* --- Reports ---------------------------------------------------------------------------------- */
+
+static void summary(const struct lateness_figures *f)
 {
-	unsigned n = 0;
-
-	while (n < BUCKETS - 1 && ns >= (uint64_t)BUCKET_NS << n)
-		n++;
-	l->bucket[n]++;
-	if (!l->count || ns < l->least)
-		l->least = ns;
-	if (ns > l->most)
-		l->most = ns;
-	l->sum += ns;
-	l->count++;
+	printf("late min %" PRIu64 " avg %" PRIu64 " max %" PRIu64 " ns, of %" PRIu64
+	       ", missed %" PRIu64 "\n",
+	       f->least, f->count ? f->sum / f->count : 0, f->most, f->count, f->missed);
 }
 
-/* One line: the console must never be what makes the next toggle late. */
-static void report(const struct lateness *l)
+static void histogram(const struct lateness_figures *f)
 {
-	char line[192];
-	int n = snprintf(line, sizeof(line),
-			 "late min %" PRIu64 " avg %" PRIu64 " max %" PRIu64 " us, of %" PRIu64
-			 ", missed %" PRIu64 "; below 10us<<n:",
-			 l->least / 1000, l->sum / l->count / 1000, l->most / 1000, l->count,
-			 l->missed);
-
-	for (int i = 0; i < BUCKETS && n < (int)sizeof(line); i++)
-		n += snprintf(line + n, sizeof(line) - n, " %" PRIu64, l->bucket[i]);
-	puts(line);
+	for (unsigned n = 0; n < LATENESS_BUCKETS; n++)
+		if (f->bucket[n])
+			printf("%s %12" PRIu64 " ns: %" PRIu64 "\n",
+			       n == LATENESS_BUCKETS - 1 ? "from" : "below",
+			       (uint64_t)1 << (n == LATENESS_BUCKETS - 1 ? n - 1 : n),
+			       f->bucket[n]);
 }
 
-/* The line as an output. The server refuses while it changes another one's direction. */
+static void report(bool full)
+{
+	struct lateness_figures f;
+
+	if (!lateness_read(&lateness, &f)) {
+		printf("the figures change too fast\n");
+		return;
+	}
+	summary(&f);
+	if (full)
+		histogram(&f);
+}
+
+static void obey(const char *command)
+{
+	if (!strcmp(command, "report"))
+		report(true);
+	else if (!strcmp(command, "clear"))
+		lateness_clear(&lateness);
+	else if (*command)
+		printf("report: how late the LED was; clear: count anew\n");
+}
+
+/* Characters make a command until its line ends; what does not fit is no command. */
+static void take_input(takt_slot session)
+{
+	static char command[COMMAND_SIZE];
+	static unsigned len;
+	char c[32];
+	int n;
+
+	while ((n = console_read(session, c, sizeof(c))) > 0)
+		for (int i = 0; i < n; i++) {
+			if (c[i] != '\r' && c[i] != '\n') {
+				if (len < COMMAND_SIZE - 1)
+					command[len++] = c[i];
+				continue;
+			}
+			command[len] = 0;
+			len = 0;
+			obey(command);
+		}
+}
+
+static void reporter(void *unused)
+{
+	takt_slot session = env_cap("console"), irq = env_slot_alloc();
+	takt_ticks next = takt_now() + report_every;
+	int err = session ? takt_create_irq(TAKT_SELF_FACTORY, irq) : 0;
+
+	(void)unused;
+	if (session && !err)
+		err = takt_irq_bind_thread(irq, rt_thread_self(), INPUT_BADGE);
+	if (session && !err)
+		err = console_notify(session, irq);
+	if (err)
+		printf("blinker: gets no input: %s\n", rt_error(err));
+	for (;;) {
+		struct takt_msg m = {0};
+
+		if (takt_wait(&m, report_every ? next : TAKT_NEVER) == TAKT_E_TIMEOUT) {
+			uint64_t missed;
+
+			report(false);
+			next = lateness_next(next, report_every, takt_now(), &missed);
+		} else {
+			take_input(session);
+		}
+	}
+}
+
+static int start_reporter(void)
+{
+	static struct rt_thread t = {.name = "reporter", .fn = reporter};
+	int err;
+
+	t.cpu = (unsigned)env_number("cpu", 0);
+	t.sc = env_slot_alloc();
+	err = takt_scheduler_create_sc(
+		TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, env_number("report-priority", 1),
+		takt_ns_to_ticks(env_number("report-budget-us", 500) * 1000),
+		takt_ns_to_ticks(env_number("report-period-us", 10000) * 1000), t.cpu, t.sc);
+	return err ? err : rt_thread_create(&t);
+}
+
+/* --- The LED ---------------------------------------------------------------------------------- */
+
+/* The line as an output; E_AGAIN while it changes too often. */
 static int take_line(takt_slot led)
 {
 	int err;
@@ -64,52 +146,48 @@ static int take_line(takt_slot led)
 	return err;
 }
 
-static int blink(takt_slot led, takt_ticks half, takt_ticks report_every)
+static int blink(takt_slot led, takt_ticks half)
 {
-	static struct lateness late;
-	takt_ticks next = takt_now() + half, next_report = next + report_every;
+	takt_ticks next = takt_now() + half;
 	unsigned level = 0;
 
 	for (;;) {
-		takt_ticks now;
+		takt_ticks now, late;
+		uint64_t missed;
 		int err;
 
 		takt_sleep_until(next);
 		now = takt_now();
+		late = now - next;
 		level ^= 1;
 		err = gpio_set(led, level);
 		if (err)
 			return err;
-		account(&late, takt_ticks_to_ns(now - next));
-		if (report_every && now >= next_report) {
-			report(&late);
-			next_report += report_every;
-			now = takt_now();
-		}
 		/* Keep the rhythm, and the phase of the LED, when instants have passed already. */
-		for (next += half; next <= now; next += half) {
-			late.missed++;
-			level ^= 1;
-		}
+		next = lateness_next(next, half, takt_now(), &missed);
+		level ^= missed & 1;
+		lateness_add(&lateness, takt_ticks_to_ns(late), missed);
 	}
 }
 
 int main(void)
 {
 	takt_slot led = env_cap("led-gpios");
-	uint64_t period_ms = env_number("period-ms", 500);
-	uint64_t report_s = env_number("report-s", 10);
+	uint64_t period_ms = env_number("period-ms", 500), report_s = env_number("report-s", 10);
 	int err;
 
 	if (!period_ms || period_ms > 3600000 || report_s > 86400) {
 		printf("blinker: period-ms or report-s is out of range\n");
 		return EXIT_FAILURE;
 	}
+	report_every = takt_ns_to_ticks(report_s * NS_PER_S);
+	err = start_reporter();
+	if (err)
+		printf("blinker: no reports (report-..., priorities, share): %s\n", rt_error(err));
 	err = take_line(led);
 	if (!err) {
 		rt_ready();
-		err = blink(led, takt_ns_to_ticks(period_ms * 500000),
-			    takt_ns_to_ticks(report_s * 1000000000));
+		err = blink(led, takt_ns_to_ticks(period_ms * 500000));
 	}
 	printf("blinker: cannot drive its line: %s\n", rt_error(err));
 	return EXIT_FAILURE;

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* Uses up all the time that it gets. */
+int main(void)
+{
+	for (;;)
+		__asm__ volatile("" : : : "memory");
+}
