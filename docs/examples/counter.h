@@ -6,7 +6,8 @@
 #include <takt/sys.h>
 
 enum counter_op {
-	COUNTER_ADD, /* w0: what to add -> w0: the sum */
+	COUNTER_ADD,	/* w0: what to add -> w0: the sum */
+	COUNTER_NOTIFY, /* w0: sum, c0: irq (R_IRQ_TRIGGER) to trigger once that is reached */
 };
 
 static inline TAKT_MUST_CHECK int counter_add(takt_slot counter, uint64_t n, uint64_t *sum)
@@ -16,5 +17,12 @@ static inline TAKT_MUST_CHECK int counter_add(takt_slot counter, uint64_t n, uin
 
 	*sum = m.w[0];
 	return err;
+}
+
+static inline TAKT_MUST_CHECK int counter_notify(takt_slot counter, uint64_t sum, takt_slot irq)
+{
+	struct takt_msg m = {.tag = TAKT_TAG(COUNTER_NOTIFY, 1, 1), .w = {sum}, .cap = {irq}};
+
+	return takt_call(counter, &m);
 }
 #endif
