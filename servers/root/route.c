@@ -20,6 +20,7 @@ static const struct {
 	{"gpios", "#gpio-cells"},
 	{"console", "#session-cells"},
 	{"gates", "#gate-cells"},
+	{"scheduler", "#scheduler-cells"},
 	{"control", CONTROL_CELLS},
 };
 

@@ -25,7 +25,7 @@ def library(steps):
         steps.done(what)
     check(len(results) == plan, f"{len(results)} results of {plan}")
     for n in "01":
-        whole = text.count(f"\nline {n}" + f" {n}" * 10 + " end\n")
+        whole = text.splitlines().count(f"line {n}" + f" {n}" * 10 + " end")
         check(whole == LINES, f"{whole} of {LINES} lines are whole")
     steps.done("lines of several threads do not mix")
     check("long " + "x" * 155 in text and "\nwithout an end\n" in text
