@@ -84,7 +84,7 @@ static void figure(const char *name, uint64_t ticks)
 	print(name);
 	print(" ");
 	print_number((ticks * NS_PER_TICK + ROUNDS / 2) / ROUNDS);
-	print(" V\n");
+	print(" V\r\n");
 }
 
 void guest_exception(uint64_t pc, uint64_t esr, uint64_t far)
@@ -195,6 +195,6 @@ void guest_main(void)
 	figure("vm.ipi", time_to_handler());
 	figure("vm.timer_spin", time_after_timer(false));
 	figure("vm.timer_wfi", time_after_timer(true));
-	print("# end\n");
+	print("# end\r\n");
 	hypercall(PSCI_SYSTEM_OFF);
 }
