@@ -54,6 +54,7 @@ static void op(const char *type, const char *name, int number, const char *right
 #define C0 "none"
 #define C1(t) #t
 #define C2(t, u) #t ", " #u
+#define C0_1(t) #t " or none"
 #define C1_1(t, u) #t ", and " #u " or none"
 
 static void objects(void)

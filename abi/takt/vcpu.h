@@ -18,6 +18,19 @@
 #define TAKT_EXIT_FAULT 3 /* paravirtual guest: as TAKT_EXIT_TRAP, a fault of the guest context */
 #define TAKT_EXIT_ERROR 4 /* the state page makes no sense; `esr` is a takt_error */
 
+/* Values of `sel` that name no SC attached are as this one, which the kernel stores when the guest
+ * idles. */
+#define TAKT_SC_NONE 0xffffffffu
+#define TAKT_HINT_ALWAYS 0xffffffffu /* of `hint`: choosing any other SC wants it */
+
+/* How a vCPU leaves the SC that an interrupt brought, if the guest does nothing about it. */
+#define TAKT_LEAVE_EOI 0  /* when the interrupt ends */
+#define TAKT_LEAVE_IDLE 1 /* when the guest waits for the next one */
+
+/* Hypercall (HVC #0) of a machine, of SMCCC's vendor range, answered by the kernel: select the SC
+ * with index x1. x0: 0, or -3 if there is none. Every other hypercall is the monitor's. */
+#define TAKT_HVC_SELECT_SC 0xc6000001u
+
 #define TAKT_VCPU_RIDERS 8
 #define TAKT_PV_FRAMES 8
 
@@ -30,7 +43,9 @@ struct takt_frame {
 	uint64_t pc;
 	uint64_t pstate;
 	uint64_t open; /* paravirtual frames: `open` as it was */
-	uint64_t reserved;
+	/* Paravirtual: 1 + index of the SC that came with the interrupt that is being handled here; 0:
+	 * none. The kernel sets it at an injection; PV_RETURN brings back that of the frame. */
+	uint64_t irq_sc;
 };
 
 /*
@@ -45,11 +60,10 @@ struct takt_pv_page {
 	volatile uint32_t pending; /* kernel-written, on the vCPU's CPU */
 	volatile uint32_t depth;   /* frames in use */
 	uint32_t reserved0;
-	/* Scheduling: which SC the guest wants. See "Time" in the manual. */
-	volatile uint32_t sel;	  /* guest-written: index of the selected SC, 0 is the base */
-	volatile uint32_t irq_sc; /* guest-written; the kernel sets it at an injection */
-	volatile uint32_t hint;	  /* kernel-written: highest other ready priority, + 1; 0: none */
-	uint32_t reserved1;
+	/* Scheduling: which SC the guest wants. See "Time in takt" in the manual. */
+	volatile uint32_t sel;	/* guest-written: index of the selected SC, 0 is the base */
+	volatile uint32_t hint; /* kernel-written: choosing a priority below hint - 1 wants PV_SYNC */
+	uint32_t reserved1[2];
 	uint64_t upcall_entry; /* where interrupts enter the guest: x0 = number; owner-written */
 	uint64_t upcall_sp;    /* sp there, when no frame was in use */
 	uint64_t entry, entry_sp; /* the monitor's */
@@ -94,7 +108,7 @@ struct takt_vcpu_page {
 	uint64_t reason, esr, far, ipa; /* ipa: faulting guest-physical address, to the byte */
 	uint64_t events;
 	uint64_t entry, entry_sp;
-	volatile uint32_t hint, sel;
+	volatile uint32_t hint, sel; /* as in the paravirtual page; `sel` by hypercall */
 	uint32_t riders; /* entries of `rider` to apply at the next resume; the kernel zeroes it */
 	uint32_t standby; /* not 0: the next resume begins as if with WFI; the kernel zeroes it */
 	struct takt_vcpu_rider rider[TAKT_VCPU_RIDERS];

@@ -64,6 +64,10 @@ void machine_before_guest(struct thread *t);
  * interrupt-controller register, select-SC); false: it goes to the monitor. */
 bool machine_trap(struct thread *t, u64 esr);
 
+/* The event SCs, by index, whose interrupts are pending and not taken; of some that are taken it may
+ * say so, too, while there are more than list registers. */
+unsigned machine_untaken(struct thread *t);
+
 /* Anything that ends WFI: an enabled pending interrupt, or the virtual timer's. */
 bool machine_pending(struct thread *t);
 

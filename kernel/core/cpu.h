@@ -21,6 +21,8 @@ enum world {
 	WORLD_GUEST,  /* EL1/EL0 of a machine */
 	WORLD_NONE,   /* native, but no address space and no thread */
 };
+#define TANGLED_CALLS 1	 /* a call on the way to the tip is not yet taken, or has a deadline */
+#define TANGLED_EVENTS 2 /* the home has event SCs: see event.h */
 
 /*
  * The first part is known to assembly by the offsets in <arch/offsets.h>, and what the path of a
@@ -37,8 +39,7 @@ struct cpu {
 		struct {
 			bool resched; /* something changed: decide again before leaving the kernel
 				       */
-			bool tangled; /* a call from sc's home to the tip is not yet taken, or has
-					 a deadline */
+			u8 tangled;   /* TANGLED_...: what there is about sc's home and its calls */
 			u8 world;     /* enum world: what is loaded into the hardware */
 			bool tracing; /* see trace.h */
 		};
@@ -54,6 +55,7 @@ struct cpu {
 	struct sc *sc;	    /* RUNNING; null when idle */
 	int prio;	    /* published for other CPUs: priority of sc, -1 idle */
 	u64 slice_end;	    /* when the head refill of sc is used up; TAKT_NEVER when idle */
+	struct thread *sampled; /* with TANGLED_EVENTS: the home of sc, or of what ran last */
 	u64 chain_deadline; /* earliest deadline in the running chain of calls */
 	u64 timer_at;	    /* what the hardware timer is set to */
 	u64 timer_first;    /* first in `timers` when it was */

@@ -24,6 +24,7 @@ struct op_desc {
 #define C0 0, 0, {0, 0}
 #define C1(t) 1, 1, {TAKT_##t, 0}
 #define C2(t, u) 2, 2, {TAKT_##t, TAKT_##u}
+#define C0_1(t) 0, 1, {TAKT_##t, 0}
 #define C1_1(t, u) 1, 2, {TAKT_##t, TAKT_##u}
 static const struct op_desc ops[TAKT_TYPES][MAX_OPS] = {
 #define OBJECT(...)

@@ -7,6 +7,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/event.h>
 #include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/quiesce.h>
@@ -515,7 +516,9 @@ void thread_wake(struct thread *t)
 		stop_here(t);
 	}
 	sc_unpark_all(t);
-	if (t->sc[0] && !(t->caller && !t->remote_caller))
+	if (unlikely(t->has_events))
+		event_wake(t);
+	else if (t->sc[0] && !(t->caller && !t->remote_caller))
 		sc_activate(t->sc[0]);
 	if (t->cancelling) /* which has come too late */
 		__atomic_store_n(&t->cancel_error, 0, __ATOMIC_RELAXED);

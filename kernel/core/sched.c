@@ -9,6 +9,7 @@
 #include <core/budget.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/event.h>
 #include <core/inbox.h>
 #include <core/ipc.h>
 #include <core/log.h>
@@ -72,6 +73,8 @@ static void raise_depleted(struct sc *sc)
 
 	if (irq)
 		irq_arrive(container_of(irq, struct irq, object));
+	if (unlikely(sc->home->episodes))
+		event_depleted(sc->home, sc->index);
 }
 
 /* The running SC leaves the CPU but still wants to run. */
@@ -184,10 +187,14 @@ void sc_bind(struct sc *sc, struct thread *t, unsigned index)
 
 void sc_release(struct sc *sc)
 {
+	struct thread *t = sc->home;
+
 	sc_deactivate(sc);
-	sc->home->sc[sc->index] = NULL;
+	t->sc[sc->index] = NULL;
 	sc->home = NULL;
 	sc->state = SC_UNBOUND;
+	if (unlikely(t->events))
+		event_detached(t, sc->index);
 }
 
 /* --- The walk ------------------------------------------------------------------------------- */
@@ -250,6 +257,10 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 			 * does not run on that. */
 			c->tangled = want || deadline != TAKT_NEVER ||
 				     (t == sc->home && t->caller && !t->remote_caller);
+			if (unlikely(sc->home->has_events)) {
+				c->tangled |= TANGLED_EVENTS;
+				c->sampled = sc->home;
+			}
 			return t;
 		case THREAD_OPEN:
 		case THREAD_WANT:
@@ -316,6 +327,7 @@ static void idle(struct cpu *c)
 		trace_switch(c);
 	c->chain_deadline = TAKT_NEVER;
 	c->slice_end = TAKT_NEVER;
+	c->tangled = 0;
 	if (!publish(c, -1))
 		return;
 	program_timer(c);
@@ -355,6 +367,9 @@ static NOINLINE struct thread *choose(struct cpu *c)
 			idle(c);
 			continue;
 		}
+		if (unlikely(c->sc->home->has_events) && !event_confirm(c->sc->home, c->sc))
+			continue;
+
 		struct thread *t = walk(c, c->sc);
 
 		/* A call that ended on the way may have made somebody more urgent ready. */
@@ -367,6 +382,8 @@ static NOINLINE void leave_slowly(struct cpu *c)
 {
 	bool chosen = false;
 
+	if (unlikely(c->not_fast & ~ONLY_RESCHED) && c->tangled & TANGLED_EVENTS)
+		event_sample(c);
 	for (;;) {
 		if (c->resched || inbox_top(&c->inbox) > c->prio) {
 			c->resched = true; /* nobody hands over meanwhile */
@@ -381,8 +398,12 @@ static NOINLINE void leave_slowly(struct cpu *c)
 		}
 		break;
 	}
-	if (unlikely(c->tracing))
-		trace_switch(c);
+	if (unlikely(c->not_fast)) {
+		if (c->tracing)
+			trace_switch(c);
+		if (c->tangled & TANGLED_EVENTS)
+			event_hint(c);
+	}
 	context_load(c, c->thread);
 	if (unlikely(c->thread->in_guest && c->thread->kind == TAKT_THREAD_MACHINE))
 		machine_before_guest(c->thread);
@@ -408,7 +429,7 @@ static inline bool leave_simply(struct cpu *c)
 		sc = ready_first(c, ready_queue_top(c));
 	}
 	t = sc->home;
-	if (t->state != THREAD_RUN || t->in_guest || t->caller || inbox_top(&c->inbox) >= 0)
+	if (t->wait_word != RUN_PLAINLY || t->caller || inbox_top(&c->inbox) >= 0)
 		return false;
 	now = now_ticks();
 	if (old &&

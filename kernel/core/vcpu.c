@@ -3,6 +3,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/event.h>
 #include <core/sched.h>
 #include <core/trace.h>
 #include <object/sc.h>
@@ -98,22 +99,28 @@ void vcpu_exit(struct thread *t, unsigned reason, u64 esr, u64 far)
 	t->frame.pstate = 0;
 }
 
+static NOINLINE void leave_for_event(struct thread *t)
+{
+	u64 events = t->pending;
+
+	t->pending = 0;
+	if (t->kind == TAKT_THREAD_PV)
+		t->pv->events = events;
+	else
+		t->vp->events = events;
+	vcpu_exit(t, TAKT_EXIT_EVENT, 0, 0);
+}
+
 void vcpu_before_guest(struct thread *t)
 {
-	if (t->pending) {
-		u64 events = t->pending;
-
-		t->pending = 0;
-		if (t->kind == TAKT_THREAD_PV)
-			t->pv->events = events;
-		else
-			t->vp->events = events;
-		vcpu_exit(t, TAKT_EXIT_EVENT, 0, 0);
-	} else if (t->kind == TAKT_THREAD_PV) {
+	if (unlikely(t->pending))
+		leave_for_event(t);
+	else if (likely(t->way == TAKT_THREAD_PV))
 		pv_before_guest(t);
-	} else if (!machine_collect(t)) {
+	else if (t->way == VIRQ_WITH_SC)
+		event_before_guest(t);
+	else if (!machine_collect(t))
 		this_cpu()->resched = true;
-	}
 }
 
 void vcpu_idle(struct thread *t, u64 deadline)
@@ -123,6 +130,8 @@ void vcpu_idle(struct thread *t, u64 deadline)
 	t->state = THREAD_IDLE;
 	if (deadline != TAKT_NEVER)
 		timerq_insert(&c->timers, &t->timer, deadline);
+	if (unlikely(t->has_events))
+		event_idle(t);
 	c->resched = true;
 }
 

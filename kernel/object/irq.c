@@ -2,6 +2,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/event.h>
 #include <core/invoke.h>
 #include <object/irq.h>
 #include <object/sc.h>
@@ -59,8 +60,10 @@ static inline void deliver(struct irq *irq)
 		thread_signal(t, irq->badge);
 	else if (irq->target == IRQ_UNBOUND)
 		return;
-	else if (t->kind == TAKT_THREAD_PV)
+	else if (t->way == TAKT_THREAD_PV)
 		pv_arrive(t, irq->virq);
+	else if (t->way == VIRQ_WITH_SC)
+		event_arrive_pv(t, irq->virq);
 	else
 		virq_arrive(t, irq->virq, irq->intid, irq->intid);
 }
@@ -70,17 +73,26 @@ void irq_deliver(struct irq *irq)
 	deliver(irq);
 }
 
-/* At the priority of whom it is for, not of the sender: the message does no more there than make
- * that thread ready. While the lock is held the binding stays, so the message is nowhere but where
- * unbind() looks for it. */
+/* Of the message that brings an irq to its CPU: the target's priority, not the sender's, for it does
+ * no more there than make the target ready. A vCPU may run already, on any of its SCs, and is to be
+ * interrupted then: hence one more than all of them. */
+static unsigned message_prio(const struct thread *t)
+{
+	const struct sc *sc;
+
+	if (t->kind != TAKT_THREAD_PLAIN)
+		return MIN(event_prio(t) + 1, PRIORITIES - 1u);
+	sc = __atomic_load_n(&t->sc[0], __ATOMIC_RELAXED);
+	return sc ? sc->prio : 0;
+}
+
+/* While the lock is held the binding stays, so the message is nowhere but where unbind() looks for
+ * it. */
 static void send(struct irq *irq)
 {
 	spin_lock(&irq->lock);
-	if (irq->target != IRQ_UNBOUND) {
-		const struct sc *sc = __atomic_load_n(&irq->thread->sc[0], __ATOMIC_RELAXED);
-
-		inbox_post(irq->cpu, &irq->node, INBOX_IRQ, sc ? sc->prio : 0);
-	}
+	if (irq->target != IRQ_UNBOUND)
+		inbox_post(irq->cpu, &irq->node, INBOX_IRQ, message_prio(irq->thread));
 	spin_unlock(&irq->lock);
 }
 
@@ -168,6 +180,9 @@ static void unbind(struct irq *irq)
 	timerq_remove(&this_cpu()->timers, &irq->timer);
 	if (irq->target == IRQ_VCPU && t->machine)
 		(void)!virq_bind(t, irq->virq, IRQ_SOFT);
+	if (irq->brings_sc)
+		event_bind(t, irq->virq, 0, TAKT_LEAVE_EOI);
+	irq->brings_sc = false;
 	list_del(&irq->bound);
 	spin_lock(&irq->lock);
 	irq->target = IRQ_UNBOUND;
@@ -244,18 +259,21 @@ int irq_op_bind_vcpu(struct object *self, u64 rights, struct invocation *in)
 {
 	struct irq *irq = self_irq(self);
 	struct thread *t = container_of(in->cap[0], struct thread, object);
+	struct sc *sc = in->caps > 1 ? container_of(in->cap[1], struct sc, object) : NULL;
 	int err;
 
 	(void)rights;
 	if (!(in->cap_right[0] & TAKT_R_THREAD_VIRQ))
 		return TAKT_E_RIGHTS;
-	if (in->caps > 1) /* event scheduling contexts are not offered yet */
-		return TAKT_E_OP;
+	if (sc && !(in->cap_right[1] & TAKT_R_SC_BIND))
+		return TAKT_E_RIGHTS;
 	if (t->kind == TAKT_THREAD_PLAIN)
 		return TAKT_E_STATE;
 	if (in->w[0] > (t->kind == TAKT_THREAD_PV ? 31u : 255u))
 		return TAKT_E_RANGE;
 	err = check_target(irq, t);
+	if (!err && sc && sc->home != t)
+		err = TAKT_E_STATE;
 	if (!err && t->kind == TAKT_THREAD_MACHINE)
 		err = virq_bind(t, (u32)in->w[0], irq->intid);
 	if (err)
@@ -263,6 +281,10 @@ int irq_op_bind_vcpu(struct object *self, u64 rights, struct invocation *in)
 	err = attach(irq, t, IRQ_VCPU, 0, (u32)in->w[0]);
 	if (err && t->kind == TAKT_THREAD_MACHINE)
 		(void)!virq_bind(t, (u32)in->w[0], IRQ_SOFT);
+	if (!err && sc) {
+		irq->brings_sc = true;
+		event_bind(t, irq->virq, sc->index, TAKT_LEAVE_EOI);
+	}
 	return err;
 }
 

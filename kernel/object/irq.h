@@ -21,13 +21,13 @@ struct irq {
 	u8 target; /* enum irq_target */
 	u8 cpu;	   /* where it is handled: the target's */
 	u8 virq_shift;
+	bool brings_sc; /* to the vCPU: until it is unbound */
 	bool held; /* hardware: from arrival to ack; the line is active */
 	u32 virq;  /* of a vCPU */
 	struct spinlock lock; /* the binding changes, or is to stay as it is */
 	struct thread *thread; /* bound: the target, which unbinds it when it goes */
 	struct list bound;     /* in the thread's list of irqs */
 	u64 badge;
-	struct weak event_sc;
 	struct inbox_node node;
 	struct timer timer;
 	u64 period, overruns;

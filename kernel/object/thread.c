@@ -2,6 +2,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/event.h>
 #include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/sched.h>
@@ -148,7 +149,7 @@ static int join_tasks(struct thread *t, struct task *task, struct task *guest, c
 	}
 	t->task = task;
 	t->guest_task = guest;
-	t->kind = (u8)w[1];
+	t->kind = t->way = (u8)w[1];
 	t->utcb_va = w[0];
 	t->page_va = w[2];
 	return 0;
@@ -349,8 +350,12 @@ int thread_op_attach(struct object *self, u64 rights, struct invocation *in)
 		if (t->sc[i])
 			continue;
 		sc_bind(sc, t, i);
-		if (i)
+		in->w[0] = i;
+		if (i) {
+			if (t->kind != TAKT_THREAD_PLAIN)
+				event_attached(t, i);
 			return 0;
+		}
 		if (t->state == THREAD_RUN || t->state == THREAD_OPEN || t->state == THREAD_WANT)
 			sc_activate(sc);
 		else if (t->state == THREAD_WAIT && t->pending)
@@ -519,6 +524,25 @@ int thread_op_virq_sgi(struct object *self, u64 rights, struct invocation *in)
 	if (!err && (in->w[1] > 15 || in->w[2] > 7))
 		err = TAKT_E_RANGE;
 	return err ? err : virq_sgi(t, in->w[0], (u32)in->w[1], (u32)in->w[2]);
+}
+
+int thread_op_virq_sc(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+	struct sc *sc = in->caps ? container_of(in->cap[0], struct sc, object) : NULL;
+
+	(void)rights;
+	if (sc && !(in->cap_right[0] & TAKT_R_SC_BIND))
+		return TAKT_E_RIGHTS;
+	if (t->kind == TAKT_THREAD_PLAIN)
+		return TAKT_E_STATE;
+	ON_ITS_CPU(t);
+	if (in->w[0] > (t->kind == TAKT_THREAD_PV ? 31u : 255u) || in->w[1] > TAKT_LEAVE_IDLE)
+		return TAKT_E_RANGE;
+	if (sc && sc->home != t)
+		return TAKT_E_STATE;
+	event_bind(t, (u32)in->w[0], sc ? sc->index : 0, (unsigned)in->w[1]);
+	return 0;
 }
 
 int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)

@@ -27,6 +27,8 @@ enum thread_state {
 enum fault_verdict { FAULT_UNHANDLED, FAULT_RESUME, FAULT_STOP };
 
 #define THREAD_SCS 8
+#define VIRQ_WORDS 4 /* 256 virtual interrupts at most */
+#define VIRQ_WITH_SC 0xff
 #define CALL_DEPTH 8
 #define CPU_UNPLACED 0xff
 enum { UTCB_MAPPED = 1, PAGE_MAPPED = 2 };
@@ -52,7 +54,8 @@ struct thread {
 		struct {
 			u8 state;
 			bool in_guest; /* vCPU: the guest context is the current one */
-			bool faulted;  /* its open call is a fault message */
+			bool faulted : 1;  /* its open call is a fault message */
+			bool has_events : 1; /* vCPU: `events` is not 0 */
 			bool remote_caller; /* `caller` lives on another CPU */
 		};
 	};
@@ -110,6 +113,13 @@ struct thread {
 	struct machine *machine; /* machine vCPU; its memory lasts as long as the thread's */
 	struct inbox_node mail_node; /* see vgic_mail.c */
 	u32 wait_mask;		 /* paravirtual: what it sleeps for */
+	u8 way; /* of virtual interrupts to it: its kind, or VIRQ_WITH_SC */
+	/* Event SCs: see event.h. */
+	u8 events;   /* bit i: sc[i], i > 0, is attached */
+	u8 active;   /* those that it wants to run on */
+	u8 episodes; /* of these: brought by interrupts of a machine */
+	u64 virq_sc[3][VIRQ_WORDS]; /* the index that a virtual interrupt brings, in binary */
+	u64 virq_stays[VIRQ_WORDS]; /* it is left when the guest idles */
 };
 _Static_assert(sizeof(struct thread) <= 2048, "size class");
 

@@ -53,6 +53,7 @@ static bool preempt(void)
 #define C0 {0, 0}, 0
 #define C1(t) {TAKT_##t, NONE}, 1
 #define C2(t, u) {TAKT_##t, TAKT_##u}, 2
+#define C0_1(t) {TAKT_##t, NONE}, 1
 #define C1_1(t, u) {TAKT_##t, TAKT_##u}, 2
 static const struct op {
 	u8 type, number, words;
@@ -67,6 +68,7 @@ static const struct op {
 #undef C0
 #undef C1
 #undef C2
+#undef C0_1
 #undef C1_1
 
 static const struct op *some_op(unsigned type)

@@ -11,6 +11,7 @@ struct operation {
 #define C0 0, {0, 0}
 #define C1(t) 1, {TAKT_##t, 0}
 #define C2(t, u) 2, {TAKT_##t, TAKT_##u}
+#define C0_1(t) 1, {TAKT_##t, 0}
 #define C1_1(t, u) 2, {TAKT_##t, TAKT_##u}
 static const struct operation operations[] = {
 #define OBJECT(...)

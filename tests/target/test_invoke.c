@@ -18,6 +18,7 @@ struct op {
 #define C0 0, 0, {0, 0}
 #define C1(t) 1, 1, {TYPE_##t, 0}
 #define C2(t, u) 2, 2, {TYPE_##t, TYPE_##u}
+#define C0_1(t) 0, 1, {TYPE_##t, 0}
 #define C1_1(t, u) 1, 2, {TYPE_##t, TYPE_##u}
 #define TYPE_ANY ANY
 #define TYPE_TASK TAKT_TASK

@@ -191,6 +191,19 @@ static void check_edges(const struct thread *t)
 	}
 }
 
+/* A vCPU with event SCs wants at least one SC, and who is wanted is in some queue. */
+static void check_event_scs(const struct thread *t)
+{
+	HOLDS(t->kind != TAKT_THREAD_PLAIN && t->active, "no SC of thread %lu is wanted",
+	      t->object.birth);
+	for (unsigned i = 0; i < THREAD_SCS; i++) {
+		HOLDS(!i || !t->sc[i] == !(t->events >> i & 1), "event SC %u", i);
+		if (t->sc[i] && t->active >> i & 1)
+			HOLDS(t->sc[i]->state != SC_DORMANT, "SC %u of thread %lu is forgotten", i,
+			      t->object.birth);
+	}
+}
+
 static void check_thread(const struct thread *t)
 {
 	bool active = t->state == THREAD_RUN || t->state == THREAD_OPEN || t->state == THREAD_WANT;
@@ -201,7 +214,9 @@ static void check_thread(const struct thread *t)
 	list_for_each (it, &t->parked)
 		HOLDS(container_of(it, struct sc, link)->state == SC_PARKED);
 	/* Nobody is forgotten: who wants to run and has an SC is in some queue. */
-	if (active && t->sc[0] && !(t->caller && !t->remote_caller))
+	if (active && t->events && !(t->caller && !t->remote_caller))
+		check_event_scs(t);
+	else if (active && t->sc[0] && !(t->caller && !t->remote_caller))
 		HOLDS(t->sc[0]->state != SC_DORMANT, "thread %lu, state %u, is forgotten",
 		      t->object.birth, t->state);
 	if (t->timer.queued)

@@ -268,6 +268,86 @@ TEST(masked_does_not_end_wfi)
 	CHECK(vgic_pending(vgic_of(now)));
 }
 
+/* --- Event SCs ----------------------------------------------------------------------------------- */
+
+static void bring(unsigned intid, unsigned index, bool stays)
+{
+	struct thread *t = vcpu[0];
+	u64 bit = 1ul << intid % 64;
+
+	t->events = 0x7e;
+	for (unsigned i = 0; i < 3; i++)
+		if (index >> i & 1)
+			t->virq_sc[i][intid / 64] |= bit;
+	if (stays)
+		t->virq_stays[intid / 64] |= bit;
+	brought = leaves = 0;
+}
+
+TEST(an_event_sc_is_left_with_the_last_interrupt_that_brought_it)
+{
+	setup();
+	CHECK(configure(0, 40, EDGE, 0x80) == 0);
+	CHECK(configure(0, 41, EDGE, 0x90) == 0);
+	CHECK(configure(0, 42, EDGE, 0xa0) == 0);
+	bring(40, 5, false);
+	bring(41, 5, false);
+	SET(40, LATCH);
+	SET(41, LATCH);
+	SET(42, LATCH);
+	CHECK(brought == 2 && machine_untaken(vcpu[0]) == 1u << 5);
+	CHECK(ack() == 40);
+	CHECK(machine_untaken(vcpu[0]) == (1u << 5 | 1));
+	eoi(40);
+	CHECK(leaves == 0); /* 41 is pending */
+	CHECK(ack() == 41);
+	CHECK(machine_untaken(vcpu[0]) == 1);
+	SET(41, LATCH); /* once more, while it is active */
+	eoi(41);
+	CHECK(leaves == 0);
+	CHECK(ack() == 41);
+	maintained = 0;
+	eoi(41);
+	CHECK(maintained == 1);
+	CHECK(leaves == 1 && left_sc == 5);
+	CHECK(ack() == 42);
+	eoi(42);
+	CHECK(maintained == 1);
+	CHECK(leaves == 1);
+}
+
+TEST(an_event_sc_that_stays_costs_no_maintenance)
+{
+	setup();
+	CHECK(configure(0, 40, EDGE, 0x80) == 0);
+	bring(40, 2, true);
+	SET(40, LATCH);
+	CHECK(brought == 1);
+	CHECK(ack() == 40);
+	maintained = 0;
+	eoi(40);
+	CHECK(maintained == 0);
+	CHECK(leaves == 0);
+}
+
+TEST(a_line_with_an_event_sc_is_freed_by_maintenance)
+{
+	setup();
+	CHECK(configure(0, 40, LEVEL, 0x80) == 0);
+	CHECK(virq_bind(vcpu[0], 40, 70) == 0);
+	bring(40, 1, false);
+	for (unsigned i = 1; i <= 3; i++) {
+		phys_active[70] = true;
+		virq_arrive(vcpu[0], 40, 70, 70);
+		CHECK(ack() == 40);
+		CHECK(phys_active[70]);
+		CHECK(!(LR[0] & HW)); /* no link: the kernel is to know */
+		eoi(40);
+		CHECK(!phys_active[70]);
+		CHECK(leaves == i && left_sc == 1);
+	}
+}
+
 TEST(reset_leaves_nothing)
 {
 	setup();
@@ -381,6 +461,9 @@ int main(void)
 	RUN(sleeper_wakes);
 	RUN(retarget);
 	RUN(masked_does_not_end_wfi);
+	RUN(an_event_sc_is_left_with_the_last_interrupt_that_brought_it);
+	RUN(an_event_sc_that_stays_costs_no_maintenance);
+	RUN(a_line_with_an_event_sc_is_freed_by_maintenance);
 	RUN(reset_leaves_nothing);
 	RUN(random_operations);
 	free(frame_dir[1]);

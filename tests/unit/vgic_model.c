@@ -78,6 +78,27 @@ void vcpu_wake(struct thread *t)
 	wakes++;
 }
 
+unsigned brought, left_sc, leaves, maintained;
+
+void event_arrive(struct thread *t, u32 virq)
+{
+	vcpu_wake(t);
+	if (event_index(t, virq))
+		brought++;
+}
+
+void event_ended(struct thread *t, unsigned index)
+{
+	(void)t;
+	left_sc = index;
+	leaves++;
+}
+
+unsigned event_prio(const struct thread *t)
+{
+	return t->sc[0]->prio;
+}
+
 const struct vgic_hw *vgic_v3_init(void)
 {
 	abort();
@@ -194,6 +215,7 @@ void enter(void)
 	for (unsigned i = 0; maintenance(); i++) {
 		if (i > 3)
 			abort(); /* the reason is not removed: it would never end */
+		maintained++;
 		vgic_maintain(vgic_of(now));
 	}
 }

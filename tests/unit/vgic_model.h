@@ -11,6 +11,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/event.h>
 #include <object/irq.h>
 #include <object/sc.h>
 #include <object/task.h>
@@ -39,6 +40,8 @@ extern struct interface model[CPUS];
 
 extern bool phys_active[1024];
 extern unsigned wakes, kicks[CPUS];
+/* Arrivals that brought an event SC; the one left last, and how often; maintenance interrupts. */
+extern unsigned brought, left_sc, leaves, maintained;
 
 /* Called at every barrier of the kernel code: what another CPU may do at that moment. */
 extern void (*meanwhile)(void);

@@ -3,6 +3,7 @@
 #include <arch/fake.h>
 #include <arch/irqc.h>
 #include <core/context.h>
+#include <core/event.h>
 #include <core/invoke.h>
 #include <core/frame.h>
 #include <core/invoke.h>
@@ -198,10 +199,13 @@ bool machine_pending(struct thread *t)
 bool machine_trap(struct thread *t, u64 esr)
 {
 	(void)esr;
-	if (machine_pending(t))
+	if (machine_pending(t)) {
 		fake_memset(t->machine->pending, 0, sizeof(t->machine->pending));
-	else
+		for (unsigned i = 1; i < THREAD_SCS; i++)
+			event_ended(t, i);
+	} else {
 		vcpu_idle(t, TAKT_NEVER);
+	}
 	return true;
 }
 
@@ -243,7 +247,20 @@ static int virq_check(struct thread *t, u32 intid)
 static void make_pending(struct thread *t, u32 intid)
 {
 	t->machine->pending[intid / 64] |= 1ul << intid % 64;
-	vcpu_wake(t);
+	if (t->events)
+		event_arrive(t, intid);
+	else
+		vcpu_wake(t);
+}
+
+unsigned machine_untaken(struct thread *t)
+{
+	unsigned set = 0;
+
+	for (u32 i = 0; i < VIRQS; i++)
+		if (t->machine->pending[i / 64] >> i % 64 & 1)
+			set |= 1u << event_index(t, i);
+	return set;
 }
 
 int virq_sync(struct thread *t, u32 intid)

@@ -112,6 +112,26 @@ static inline TAKT_MUST_CHECK int takt_thread_attach(takt_slot thread, takt_slot
 	return takt_call(thread, &m);
 }
 
+/* The same; *index is what the SC is selected by. */
+static inline TAKT_MUST_CHECK int takt_thread_attach_as(takt_slot thread, takt_slot sc,
+							unsigned *index)
+{
+	struct takt_msg m = {TAKT_OP(THREAD_ATTACH, 0, 1), .cap = {sc}};
+	int err = takt_call(thread, &m);
+
+	*index = (unsigned)m.w[0];
+	return err;
+}
+
+/* sc: 0 for none. leave: TAKT_LEAVE_... */
+static inline TAKT_MUST_CHECK int takt_thread_virq_sc(takt_slot vcpu, uint32_t virq, takt_slot sc,
+						      unsigned leave)
+{
+	struct takt_msg m = {TAKT_OP(THREAD_VIRQ_SC, 2, sc ? 1 : 0), .w = {virq, leave}, .cap = {sc}};
+
+	return takt_call(vcpu, &m);
+}
+
 static inline TAKT_MUST_CHECK int takt_thread_detach(takt_slot thread, takt_slot sc)
 {
 	struct takt_msg m = {TAKT_OP(THREAD_DETACH, 0, 1), .cap = {sc}};

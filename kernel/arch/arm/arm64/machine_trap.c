@@ -8,6 +8,7 @@
 #include <arch/machine.h>
 #include <core/arch.h>
 #include <core/cpu.h>
+#include <core/event.h>
 #include <core/sched.h>
 
 #define ESR_EC(esr) ((esr) >> 26 & 0x3f)
@@ -23,6 +24,7 @@
 #define EC_PAUTH 0x09
 #define EC_LS64 0x0a
 #define EC_CP14_64 0x0c
+#define EC_HVC64 0x16
 #define EC_SYSREG 0x18
 #define EC_SVE 0x19
 #define EC_ERET 0x1a
@@ -291,9 +293,23 @@ static void wait_trap(struct thread *t, u64 esr)
 		machine_wait(t);
 }
 
+#define SMCCC_INVALID_PARAMETER -3
+
+static bool hypercall(struct thread *t)
+{
+	struct takt_frame *f = &t->vp->guest;
+
+	if (f->x[0] != TAKT_HVC_SELECT_SC)
+		return false;
+	f->x[0] = event_select(t, f->x[1]) ? 0 : (u64)(s64)SMCCC_INVALID_PARAMETER;
+	return true;
+}
+
 bool machine_trap(struct thread *t, u64 esr)
 {
 	switch (ESR_EC(esr)) {
+	case EC_HVC64:
+		return hypercall(t);
 	case EC_WFX:
 		wait_trap(t, esr);
 		return true;

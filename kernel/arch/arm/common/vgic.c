@@ -10,6 +10,7 @@
 #include <arch/vgic.h>
 #include <core/arch.h>
 #include <core/context.h>
+#include <core/event.h>
 #include "vgic_state.h"
 
 const struct vgic_hw *vgic_hw;
@@ -57,16 +58,59 @@ static void enqueue(struct vgic_cpu *vc, struct virq *v)
 	list_add_tail(&vc->level[v->level], &v->link);
 	vc->levels |= 1u << v->level;
 	vc->dirty = true;
-	if (vc->thread->state == THREAD_IDLE)
+	v->event = 0;
+	if (unlikely(vc->thread->events)) {
+		v->event = (u8)event_index(vc->thread, v->intid);
+		vc->events[v->event]++;
+		event_arrive(vc->thread, v->intid);
+	} else if (vc->thread->state == THREAD_IDLE) {
 		vcpu_wake(vc->thread);
+	}
 }
 
 static void dequeue(struct vgic_cpu *vc, struct virq *v)
 {
 	list_del(&v->link);
 	v->queued = false;
+	if (unlikely(v->event))
+		vc->events[v->event]--;
 	if (list_empty(&vc->level[v->level]))
 		vc->levels &= ~(1u << v->level);
+}
+
+unsigned machine_untaken(struct thread *t)
+{
+	const struct vgic_cpu *vc = vgic_of(t);
+	unsigned set = list_empty(&vc->spilled) ? 0 : t->events;
+	u32 used;
+
+	for (unsigned i = 1; i < THREAD_SCS; i++)
+		if (vc->events[i])
+			set |= 1u << i;
+	for (used = vc->used; used; used &= used - 1) {
+		unsigned i = (unsigned)__builtin_ctz(used);
+
+		if (lr_get(vc, i) & vgic_hw->pending)
+			set |= 1u << vc->in[i]->event;
+	}
+	return set;
+}
+
+/* v, whose end was to be noticed, ended: so does the episode of its SC, if nothing else that brought
+ * that is pending or active. Ends that are only counted are taken for it, too. */
+static void notice_end(struct vgic_cpu *vc, struct virq *v)
+{
+	u32 used;
+
+	v->noticed = false;
+	if (!v->latch)
+		vgic_unhold(vc, v);
+	if (vc->events[v->event] || !list_empty(&vc->spilled))
+		return;
+	for (used = vc->used; used; used &= used - 1)
+		if (vc->in[__builtin_ctz(used)]->event == v->event)
+			return;
+	event_ended(vc->thread, v->event);
 }
 
 /* The physical interrupt may arrive again. Of another machine's private one there is nothing to
@@ -99,6 +143,8 @@ static void retire(struct vgic_cpu *vc, struct virq *v, u64 lr)
 		lr_put(vc, v->lr - 1, 0);
 	v->taken = false;
 	leave_lr(vc, v);
+	if (unlikely(v->noticed))
+		notice_end(vc, v);
 }
 
 /* The pending state that the list register held, and the guest did not take, back into v. */
@@ -114,7 +160,7 @@ static void give_back(struct virq *v)
 /* v is active in its list register, `lr`, without pending state: what its next arrival needs. */
 static u64 next_arrival(struct virq *v, u64 lr)
 {
-	lr &= lr & vgic_hw->hw ? ~0ull : ~vgic_hw->eoi;
+	lr &= lr & vgic_hw->hw || v->noticed ? ~0ull : ~vgic_hw->eoi;
 	if (!enabled(v) || !vgic_wants(v) || lr & vgic_hw->hw)
 		return lr;
 	if (v->intid < VGIC_SGIS && v->sources & 1u << v->source) {
@@ -196,6 +242,8 @@ void vgic_end(struct vgic_cpu *vc, struct virq *v)
 		list_del(&v->link);
 		v->active = false;
 	}
+	if (unlikely(v->noticed))
+		notice_end(vc, v);
 }
 
 static void insert_spilled(struct vgic_cpu *vc, struct virq *v)
@@ -295,8 +343,9 @@ static void place(struct vgic_cpu *vc, struct virq *v, unsigned i)
 		v->taken = v->latch;
 		v->latch = false;
 	}
+	v->noticed = v->event && !event_until_idle(vc->thread, v->intid);
 	lr = vgic_hw->lr_make(v, vgic_hw->pending);
-	if (!(lr & vgic_hw->hw) && vgic_wants(v))
+	if (!(lr & vgic_hw->hw) && (v->noticed || vgic_wants(v)))
 		lr |= vgic_hw->eoi;
 	lr_put(vc, i, lr);
 	vc->in[i] = v;
@@ -318,6 +367,8 @@ static void count_ends(struct vgic_cpu *vc)
 		list_del(&v->link);
 		v->active = false;
 		vgic_unhold(vc, v);
+		if (unlikely(v->noticed))
+			notice_end(vc, v);
 		vgic_update(vc, v);
 	}
 }

@@ -11,7 +11,8 @@
  * comes past its mailbox, and cannot be used to disturb a CPU. One that sleeps is woken, which is
  * work in that CPU's inbox at the vCPU's priority. And while the vCPU is in its monitor, maybe for
  * long, switched off, its mail is taken by work in the inbox at the sender's priority, like any
- * operation on another CPU's thread.
+ * operation on another CPU's thread. So is that of a vCPU with event SCs, always and at its greatest
+ * priority: what came may be what gives it the CPU.
  *
  * To close the races with sleeping, entering and leaving the guest, both sides write first and then
  * look: the sender fills the mailbox and looks at the vCPU, the other one changes the vCPU and looks
@@ -20,6 +21,7 @@
 #include <arch/inline.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/event.h>
 #include <core/inbox.h>
 #include <object/sc.h>
 #include <object/task.h>
@@ -91,6 +93,10 @@ static void notify(struct thread *to)
 
 	if (cpu == CPU_UNPLACED)
 		return;
+	if (__atomic_load_n(&to->events, __ATOMIC_RELAXED)) {
+		inbox_post(cpu, &to->mail_node, INBOX_MAIL, MIN(event_prio(to) + 1, PRIORITIES - 1u));
+		return;
+	}
 	if (__atomic_load_n(&to->state, __ATOMIC_RELAXED) == THREAD_IDLE)
 		inbox_post(cpu, &to->mail_node, INBOX_MAIL, base_prio(to));
 	else if (!__atomic_load_n(&to->in_guest, __ATOMIC_RELAXED))
@@ -199,6 +205,11 @@ bool vgic_collect(struct vgic_cpu *vc)
 
 void machine_mail(struct thread *t)
 {
+	if (t->has_events) {
+		if (!vgic_collect(vgic_of(t)))
+			inbox_post(t->cpu, &t->mail_node, INBOX_MAIL, event_prio(t));
+		return;
+	}
 	if (t->state == THREAD_IDLE)
 		vcpu_wake(t);
 	else if (!t->in_guest && !vgic_collect(vgic_of(t)))

@@ -35,7 +35,7 @@ static u64 lr_make(const struct virq *v, u64 state)
 
 	if (v->cfg & TAKT_VIRQ_GROUP1)
 		lr |= LR_GROUP1;
-	if (v->held)
+	if (v->held && !v->noticed)
 		lr |= LR_HW | (u64)v->hw << LR_PHYSICAL_SHIFT;
 	else if (v->intid < VGIC_SGIS)
 		lr |= (u64)v->source << LR_SOURCE_SHIFT;

@@ -40,7 +40,7 @@ static u64 lr_make(const struct virq *v, u64 state)
 
 	if (v->cfg & TAKT_VIRQ_GROUP1)
 		lr |= LR_GROUP1;
-	if (v->held)
+	if (v->held && !v->noticed)
 		lr |= LR_HW | (u64)v->hw << LR_PHYSICAL_SHIFT;
 	return lr;
 }

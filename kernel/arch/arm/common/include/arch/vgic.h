@@ -26,7 +26,6 @@
 /* One virtual interrupt. It is in at most one place: a queue, a list register, the spilled list. */
 struct virq {
 	struct list link;     /* queue of its level, or the spilled list */
-	struct weak event_sc; /* comes with it */
 	u32 cfg;	      /* configuration word as last read */
 	u32 hw;		      /* physical interrupt bound to it, or IRQ_SOFT */
 	u16 intid;
@@ -42,7 +41,8 @@ struct virq {
 	bool held;	      /* the physical interrupt is active because of this one */
 	bool active;	      /* active without a list register */
 	bool queued;
-	u8 reserved[2];
+	bool noticed; /* its end in the list register is to be noticed: an event SC is left then */
+	u8 event;     /* index of the SC that its last arrival brought, 0: none */
 	u32 post; /* what other CPUs want of it; any CPU writes: see vgic_mail.c */
 };
 _Static_assert(sizeof(struct virq) <= 64, "64 fit a page");
@@ -73,6 +73,7 @@ struct vgic_cpu {
 	u32 vmcr, apr[8];	  /* while not loaded */
 	u64 lr[VGIC_LRS];	  /* while not loaded */
 	struct virq *in[VGIC_LRS]; /* what each list register holds */
+	u8 events[THREAD_SCS];	  /* queued interrupts that brought each event SC */
 	struct list spilled;	  /* active, without list register; most urgent first */
 	struct list level[VGIC_LEVELS]; /* pending and deliverable, 0 the most urgent */
 	struct virq own[VGIC_PRIVATE];
@@ -102,7 +103,8 @@ struct vgic_hw {
 	u64 pending, active; /* state bits of a list register */
 	u64 eoi;	     /* ask for a maintenance interrupt at its end; not with hw */
 	u64 hw;		     /* linked to a physical interrupt */
-	u64 (*lr_make)(const struct virq *v, u64 state); /* from intid, level, source, held */
+	u64 (*lr_make)(const struct virq *v, u64 state); /* from intid, level, source, held
+						     and noticed */
 	u64 (*lr_read)(unsigned i);
 	void (*lr_write)(unsigned i, u64 lr);
 	u32 (*ended)(bool asked); /* list registers without pending or active state; asked: also

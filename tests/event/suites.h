@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include "../target/harness.h"
+
+extern const struct suite suite_event_matrix, suite_event;
+
+static const struct suite *const suites[] = {&suite_event_matrix, &suite_event};
+
+#endif
