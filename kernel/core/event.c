@@ -72,7 +72,9 @@ static void sample(struct thread *t)
 	u32 sel;
 	u64 irq_sc = 0;
 
-	if (t->kind == TAKT_THREAD_PV) {
+	if (!t->page) /* it is not all made */
+		sel = TAKT_SC_NONE;
+	else if (t->kind == TAKT_THREAD_PV) {
 		sel = t->pv->sel;
 		irq_sc = *(volatile u64 *)&t->pv->guest.irq_sc;
 		set |= pv_pending(t);

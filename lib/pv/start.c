@@ -2,6 +2,7 @@
 /* Start and end of a paravirtual vCPU. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <takt/rt.h>
 
@@ -11,6 +12,8 @@
 #define UPCALL_STACK 0x4000
 
 struct takt_pv_page *pv_page;
+unsigned pv_priority[8];
+uint8_t pv_sc_of[32];
 void *pv_tls;
 
 static struct rt_thread thread;
@@ -74,8 +77,42 @@ static int make_sc(struct pv_vcpu *v, takt_slot sc)
 	period_us = env_number("vcpu-period-us", budget_us);
 	budget = budget_us ? takt_ns_to_ticks(budget_us * 1000) : own[2];
 	period = budget_us ? takt_ns_to_ticks(period_us * 1000) : own[3];
+	pv_priority[0] = (unsigned)priority;
 	return takt_scheduler_create_sc(TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, (unsigned)priority,
 					budget, period, v->cpu, sc);
+}
+
+/* Time of their own for interrupts: event-scheduling, leave. */
+static int add_events(struct pv_vcpu *v)
+{
+	unsigned leave = strcmp(env_string("leave", "eoi"), "idle") ? TAKT_LEAVE_EOI : TAKT_LEAVE_IDLE;
+	unsigned cells = env_count("event-scheduling");
+
+	if (cells % 4)
+		return TAKT_E_INVAL;
+	for (unsigned i = 0; i < cells; i += 4) {
+		uint32_t virq = env_cell("event-scheduling", i);
+		unsigned priority = env_cell("event-scheduling", i + 1), index;
+		uint64_t budget_us = env_cell("event-scheduling", i + 2);
+		uint64_t period_us = env_cell("event-scheduling", i + 3);
+		takt_slot sc = env_slot_alloc();
+		int err;
+
+		if (!sc)
+			return TAKT_E_QUOTA;
+		err = takt_scheduler_create_sc(TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, priority,
+					       takt_ns_to_ticks(budget_us * 1000),
+					       takt_ns_to_ticks(period_us * 1000), v->cpu, sc);
+		if (!err)
+			err = takt_thread_attach_as(v->slot, sc, &index);
+		if (!err)
+			err = takt_thread_virq_sc(v->slot, virq, sc, leave);
+		if (err)
+			return err;
+		pv_priority[index] = priority;
+		pv_sc_of[virq] = (uint8_t)index; /* which the kernel took: below 32 */
+	}
+	return 0;
 }
 
 int pv_start(struct pv_vcpu *v)
@@ -101,6 +138,9 @@ int pv_start(struct pv_vcpu *v)
 		return err;
 	v->slot = thread.slot;
 	pv_page = (struct takt_pv_page *)TAKT_VA_STATE((uint64_t)thread.number);
+	err = add_events(v);
+	if (err)
+		return err;
 	err = pv_log_init();
 	if (err)
 		return err;

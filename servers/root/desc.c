@@ -15,6 +15,8 @@
 #define HIGHEST_PRIORITY (TAKT_PRIORITIES - 2) /* above is root */
 #define LEAST_PERIOD_US 10
 #define GREATEST_PERIOD_US 1000000000
+#define MAX_EVENTS 7
+#define PRIVATE_IRQS 32 /* of a vCPU */
 #define MAX_SIZE (1ull << 40)
 #define DEFAULT_LIMIT_COUNT 5
 #define DEFAULT_LIMIT_S 60
@@ -136,6 +138,37 @@ static int parse_range(struct desc *d)
 	return 0;
 }
 
+/* "event-scheduling": a context for each private interrupt of each vCPU, and for each shared one. */
+static int parse_events(struct desc *d, unsigned vcpus_per_cpu)
+{
+	int len;
+	const fdt32_t *cell = fdt_getprop(system_fdt, d->node, "event-scheduling", &len);
+
+	if (!cell)
+		return 0;
+	if (len == 0 || len % 16 || len / 16 > MAX_EVENTS)
+		return complain(d->name, "event-scheduling",
+				"is not a list of at most %u times <irq priority budget-us period-us>",
+				MAX_EVENTS);
+	for (const fdt32_t *end = cell + len / 4; cell < end; cell += 4) {
+		unsigned priority = fdt32_ld(cell + 1);
+		uint64_t budget = fdt32_ld(cell + 2), period = fdt32_ld(cell + 3);
+
+		if (priority > HIGHEST_PRIORITY || period < LEAST_PERIOD_US ||
+		    period > GREATEST_PERIOD_US || !budget || budget > period)
+			return complain(d->name, "event-scheduling",
+					"interrupt %u: priority %u, %u of %u us", fdt32_ld(cell), priority,
+					(unsigned)budget, (unsigned)period);
+		d->lowest = priority < d->lowest ? priority : d->lowest;
+		d->highest = priority > d->highest ? priority : d->highest;
+		if (budget == period && d->unbounded <= priority)
+			d->unbounded = priority + 1;
+		d->share += per_mille(budget, period) *
+			    (fdt32_ld(cell) < PRIVATE_IRQS && vcpus_per_cpu ? vcpus_per_cpu : 1);
+	}
+	return 0;
+}
+
 /*
  * Priority, budget and period of the first thread, and those of the vCPUs that the program makes
  * itself (vcpu-*). Unless the description says otherwise, the compartment may make contexts for
@@ -176,9 +209,11 @@ static int parse_time(struct desc *d)
 	/* The CPUs of the list take turns with them. */
 	per_cpu = per_cpu ? (vcpus + per_cpu - 1) / per_cpu : vcpus;
 	d->share = d->thread_share + per_cpu * per_mille(budget, period);
+	err = parse_events(d, per_cpu);
 	if (d->share > 1000)
 		d->share = 1000;
-	err = parse_range(d);
+	if (!err)
+		err = parse_range(d);
 	return err ? err : get_unsigned(d, "share", 0, 1000, &d->share);
 }
 

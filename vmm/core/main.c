@@ -5,6 +5,7 @@
  *   kernel, initrd, bootargs   files of the boot archive, and the kernel's command line
  *   vcpus                      how many; vCPU n is on CPU number n of `cpus`, or on `cpu`
  *   vcpu-priority, vcpu-budget-us, vcpu-period-us   of each vCPU's scheduling context
+ *   event-scheduling, leave                         time of their own for interrupts
  *   on-reset, on-off, on-crash what follows: "restart" or "stop"
  *   led-gpios, leds            lines of the guest's GPIO controller, and LEDs on them (pl061.c)
  *   console                    the session that is the guest's serial port

@@ -6,8 +6,13 @@
  * Everything here and below runs on the guest's own time, between two of its instructions: no C
  * library, no floating-point registers, no waiting for others.
  */
+#include <string.h>
+
 #include "device.h"
 #include "log.h"
+
+#define EVENT_CELLS 4 /* interrupt, priority, budget and period in us */
+#define FIRST_SHARED 32
 
 static int act(struct vcpu *v, const struct takt_vcpu_rider *r)
 {
@@ -158,6 +163,45 @@ static int make_sc(unsigned cpu)
 	return err ? err : (int)sc;
 }
 
+/* Time of its own for an interrupt; `cell`: the first of its four. */
+static int add_event(struct vcpu *v, unsigned cell, unsigned leave)
+{
+	takt_slot sc = env_slot_alloc();
+	uint32_t intid = env_cell("event-scheduling", cell);
+	int err;
+
+	if (!sc)
+		return TAKT_E_QUOTA;
+	err = takt_scheduler_create_sc(
+		TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, env_cell("event-scheduling", cell + 1),
+		takt_ns_to_ticks(env_cell("event-scheduling", cell + 2) * 1000ull),
+		takt_ns_to_ticks(env_cell("event-scheduling", cell + 3) * 1000ull), v->thread.cpu, sc);
+	if (!err)
+		err = takt_thread_attach(v->self, sc);
+	if (!err)
+		err = takt_thread_virq_sc(v->self, intid, sc, leave);
+	if (err)
+		vmm_log("cpu%u: event-scheduling: interrupt %u: %s", v->index, intid, rt_error(err));
+	return err;
+}
+
+/* Private interrupts have it on every vCPU, shared ones while they are the first one's. */
+static int add_events(struct vcpu *v)
+{
+	bool idle = !strcmp(env_string("leave", "eoi"), "idle");
+	unsigned cells = env_count("event-scheduling");
+	int err = 0;
+
+	if (cells % EVENT_CELLS) {
+		vmm_log("event-scheduling: %u cells are not groups of %u", cells, EVENT_CELLS);
+		return TAKT_E_INVAL;
+	}
+	for (unsigned i = 0; i < cells && !err; i += EVENT_CELLS)
+		if (!v->index || env_cell("event-scheduling", i) < FIRST_SHARED)
+			err = add_event(v, i, idle ? TAKT_LEAVE_IDLE : TAKT_LEAVE_EOI);
+	return err;
+}
+
 int vcpu_create(struct machine *m, unsigned index)
 {
 	struct vcpu *v = &m->vcpu[index];
@@ -181,6 +225,9 @@ int vcpu_create(struct machine *m, unsigned index)
 		goto fail;
 	v->self = v->thread.slot;
 	v->page = (struct takt_vcpu_page *)(uintptr_t)TAKT_VA_STATE(v->thread.number);
+	err = add_events(v);
+	if (err)
+		goto fail;
 	err = machine_irq(v->self);
 	if (err < 0)
 		goto fail;

@@ -103,6 +103,25 @@ static inline void pv_unmask(uint32_t open)
 		pv_sync();
 }
 
+/*
+ * Event SCs, of the description's event-scheduling. pv_sc_of[n] is the index of the one that
+ * interrupt n brings, 0 (the base) if it brings none; pv_priority[] has their priorities.
+ *
+ * pv_select makes the guest run on the SC with this index from now on, its interrupts aside: what a
+ * guest's scheduler does for the task it switches to. It is a store, and a system call only when
+ * somebody waits for the guest to be less urgent. The kernel forgets the choice in pv_wait.
+ */
+extern unsigned pv_priority[8];
+extern uint8_t pv_sc_of[32];
+
+static inline void pv_select(unsigned index)
+{
+	pv_page->sel = index;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (pv_priority[index] + 1 < pv_page->hint)
+		pv_sync();
+}
+
 /* Sleeps until an interrupt of `mask` is pending, open or not. Returns 0 or TAKT_E_TIMEOUT. */
 static inline int pv_wait(uint32_t mask, takt_ticks deadline)
 {
