@@ -20,6 +20,7 @@
 #define TIMER 27
 #define SGI 5
 #define PSCI_VERSION 0x84000000ul
+#define SELECT_SC 0xc6000001ul /* TAKT_HVC_SELECT_SC; x1: which */
 #define PSCI_SYSTEM_OFF 0x84000008ul
 
 #define WARM_UP 16
@@ -134,6 +135,14 @@ static void call_version(void)
 	(void)hypercall(PSCI_VERSION);
 }
 
+static void select_base(void)
+{
+	register uint64_t x0 __asm__("x0") = SELECT_SC;
+	register uint64_t x1 __asm__("x1") = 0;
+
+	__asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1) : : "x2", "x3", "memory");
+}
+
 static void read_register(void)
 {
 	(void)load(GPIO_DIR);
@@ -184,6 +193,7 @@ void guest_main(void)
 {
 	uint64_t loop = time_of(nothing);
 
+	figure("vm.hypercall", time_of(select_base) - loop);
 	figure("vm.psci", time_of(call_version) - loop);
 	figure("vm.mmio_user", time_of(read_register) - loop);
 	store(GICD, 1);
