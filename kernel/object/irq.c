@@ -88,7 +88,7 @@ static unsigned message_prio(const struct thread *t)
 
 /* While the lock is held the binding stays, so the message is nowhere but where unbind() looks for
  * it. */
-static void send(struct irq *irq)
+static NOINLINE void send(struct irq *irq)
 {
 	spin_lock(&irq->lock);
 	if (irq->target != IRQ_UNBOUND)
@@ -101,7 +101,7 @@ void irq_arrive(struct irq *irq)
 	/* Bound on this CPU: nobody else can unbind it. */
 	if (__atomic_load_n(&irq->target, __ATOMIC_ACQUIRE) == IRQ_UNBOUND)
 		return;
-	if (irq->cpu == this_cpu()->id)
+	if (likely(irq->cpu == this_cpu()->id))
 		deliver(irq);
 	else
 		send(irq);
