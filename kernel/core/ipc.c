@@ -31,7 +31,7 @@ static bool local(const struct thread *t)
 	return t->cpu == this_cpu()->id;
 }
 
-static void fail(struct thread *caller, int error)
+static NOINLINE void fail(struct thread *caller, int error)
 {
 	result(caller, error);
 	caller->peer = NULL;
@@ -197,7 +197,8 @@ static int connect(struct thread *caller, struct thread *s)
 		err = transfer(caller, s, caller->may_transfer);
 	if (err)
 		return err;
-	timerq_remove(&this_cpu()->timers, &s->timer);
+	if (unlikely(s->timer.queued))
+		timerq_remove(&this_cpu()->timers, &s->timer);
 	s->regs->x[0] = 0;
 	s->regs->x[8] = caller->badge;
 	s->caller = caller;
@@ -243,13 +244,16 @@ static void call_remote_here(struct thread *caller, struct thread *s)
 static void call_local(struct thread *caller, struct thread *s)
 {
 	struct cpu *c = this_cpu();
-	int err = check_chain(caller, s);
+	int err;
 
-	if (!err && s->state == THREAD_STOPPED)
-		err = TAKT_E_GONE;
-	if (!err && s->state == THREAD_WAIT)
-		err = connect(caller, s);
-	if (err) {
+	if (likely(s->state == THREAD_WAIT)) { /* it is no caller itself: no circle */
+		err = caller->depth < CALL_DEPTH ? connect(caller, s) : TAKT_E_DEPTH;
+	} else {
+		err = check_chain(caller, s);
+		if (!err && s->state == THREAD_STOPPED)
+			err = TAKT_E_GONE;
+	}
+	if (unlikely(err)) {
 		fail(caller, err);
 		return;
 	}

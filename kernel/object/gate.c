@@ -60,9 +60,9 @@ void gate_teardown(struct gate *g)
 	spin_unlock(&bind_lock);
 }
 
-struct thread *gate_target(const struct gate *g, unsigned cpu)
+struct thread *gate_target_elsewhere(const struct gate *g)
 {
-	struct thread *t = __atomic_load_n(&g->target[cpu], __ATOMIC_RELAXED);
+	struct thread *t = NULL;
 
 	for (unsigned i = 0; !t && i < MAX_CPUS; i++)
 		t = __atomic_load_n(&g->target[i], __ATOMIC_RELAXED);

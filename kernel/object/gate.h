@@ -28,5 +28,12 @@ void gate_teardown(struct gate *g);
 
 /* The thread that serves callers on `cpu`: the one there, else that of the lowest CPU that has one.
  * Null if there is none. */
-struct thread *gate_target(const struct gate *g, unsigned cpu);
+struct thread *gate_target_elsewhere(const struct gate *g);
+
+static inline struct thread *gate_target(const struct gate *g, unsigned cpu)
+{
+	struct thread *t = __atomic_load_n(&g->target[cpu], __ATOMIC_RELAXED);
+
+	return likely(t) ? t : gate_target_elsewhere(g);
+}
 #endif

@@ -96,10 +96,12 @@ static inline void pv_sync(void)
  * store is delivered at once. Both are on this CPU: no barrier but the compiler's. */
 static inline void pv_unmask(uint32_t open)
 {
+	struct takt_pv_page *page = pv_page;
+
 	atomic_signal_fence(memory_order_seq_cst);
-	pv_page->open = open;
+	page->open = open;
 	atomic_signal_fence(memory_order_seq_cst);
-	if (pv_page->pending & open)
+	if (page->pending & open)
 		pv_sync();
 }
 
