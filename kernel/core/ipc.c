@@ -187,7 +187,7 @@ static int check_chain(struct thread *c, struct thread *s)
 }
 
 /* s waits: it takes the call. The caller is set to OPEN, or stays BLOCKED if it is remote. */
-static int connect(struct thread *caller, struct thread *s)
+static int connect(struct thread *caller, struct thread *s, bool remote)
 {
 	int err = 0;
 
@@ -202,11 +202,11 @@ static int connect(struct thread *caller, struct thread *s)
 	s->regs->x[0] = 0;
 	s->regs->x[8] = caller->badge;
 	s->caller = caller;
-	s->remote_caller = !local(caller);
+	s->remote_caller = remote;
 	s->state = THREAD_RUN;
 	caller->peer = s;
 	caller->peer_birth = s->object.birth;
-	if (s->remote_caller) {
+	if (remote) {
 		s->depth = 1;
 		sc_activate(s->sc[0]);
 	} else {
@@ -236,7 +236,7 @@ static void call_remote_here(struct thread *caller, struct thread *s)
 		this_cpu()->resched = true;
 		return;
 	}
-	err = connect(caller, s);
+	err = connect(caller, s, true);
 	if (err)
 		fail(caller, err);
 }
@@ -247,7 +247,7 @@ static void call_local(struct thread *caller, struct thread *s)
 	int err;
 
 	if (likely(s->state == THREAD_WAIT)) { /* it is no caller itself: no circle */
-		err = caller->depth < CALL_DEPTH ? connect(caller, s) : TAKT_E_DEPTH;
+		err = caller->depth < CALL_DEPTH ? connect(caller, s, false) : TAKT_E_DEPTH;
 	} else {
 		err = check_chain(caller, s);
 		if (!err && s->state == THREAD_STOPPED)
@@ -293,7 +293,7 @@ void ipc_call(struct thread *caller, struct gate *g, bool may_transfer)
 void ipc_restart(struct thread *caller)
 {
 	struct thread *s = caller->peer;
-	int err = connect(caller, s);
+	int err = connect(caller, s, false);
 
 	if (err)
 		fail(caller, err);
@@ -392,12 +392,8 @@ static void reply_fault(struct thread *self, struct thread *caller)
 	}
 }
 
-static void reply(struct thread *self)
+static inline void reply(struct thread *self, struct thread *caller)
 {
-	struct thread *caller = self->caller;
-
-	if (!caller)
-		return;
 	TRACE(this_cpu(), REPLY, TAKT_TAG_LABEL(self->regs->x[1]), self->object.birth,
 	      caller->object.birth);
 	self->caller = NULL;
@@ -415,9 +411,10 @@ static void reply(struct thread *self)
 		if (!self->remote_caller)
 			caller->state = THREAD_RUN;
 	}
-	if (self->remote_caller)
+	if (self->remote_caller) {
 		remote_return(caller);
-	self->remote_caller = false;
+		self->remote_caller = false;
+	}
 }
 
 /* The next caller on another CPU that found the server busy. */
@@ -460,11 +457,13 @@ static void begin_wait(struct thread *self)
 void ipc_reply_wait(struct thread *self)
 {
 	struct cpu *c = this_cpu();
-	struct thread *caller = self->remote_caller ? NULL : self->caller;
+	struct thread *caller = self->caller;
+	bool remote = self->remote_caller;
 
-	reply(self);
+	if (caller)
+		reply(self, caller);
 	/* As fast_reply in assembly: no help on the way, so the caller is what the SC runs next. */
-	if (caller && caller->wait_word == RUN_PLAINLY && self->wait_word == RUN_PLAINLY &&
+	if (caller && !remote && caller->wait_word == RUN_PLAINLY && self->wait_word == RUN_PLAINLY &&
 	    !c->not_fast && c->thread == self && !self->pending && self->deadline == TAKT_NEVER &&
 	    list_empty(&self->wanters)) {
 		self->state = THREAD_WAIT;
@@ -551,24 +550,32 @@ void thread_signal(struct thread *t, u64 badges)
 	}
 }
 
+/* With the fault noted in the thread: nobody handles it. */
+static NOINLINE void fault_unhandled(struct thread *t)
+{
+	fault_dump(t, t->fault_syndrome, t->fault_address);
+	stop_here(t);
+}
+
 void ipc_fault(struct thread *t, u64 syndrome, u64 address)
 {
 	struct object *gate = weak_get(t->fault_gate);
 
-	TRACE(this_cpu(), FAULT, 0, t->object.birth, syndrome, address, t->regs->pc);
 	t->fault_syndrome = syndrome;
 	t->fault_address = address;
-	if (gate) {
-		t->faulted = true;
-		t->fault_verdict = FAULT_UNHANDLED;
-		t->deadline = TAKT_NEVER;
-		ipc_call(t, container_of(gate, struct gate, object), false);
-		if (t->state != THREAD_RUN)
-			return;
-		t->faulted = false;
+	TRACE(this_cpu(), FAULT, 0, t->object.birth, syndrome, address, t->regs->pc);
+	if (unlikely(!gate)) {
+		fault_unhandled(t);
+		return;
 	}
-	fault_dump(t, syndrome, address);
-	stop_here(t);
+	t->faulted = true;
+	t->fault_verdict = FAULT_UNHANDLED;
+	t->deadline = TAKT_NEVER;
+	ipc_call(t, container_of(gate, struct gate, object), false);
+	if (unlikely(t->state == THREAD_RUN)) { /* the call failed */
+		t->faulted = false;
+		fault_unhandled(t);
+	}
 }
 
 void ipc_detach(struct thread *t)
