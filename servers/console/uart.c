@@ -20,6 +20,7 @@
 #define INT_RX 0x10
 #define INT_TX 0x20
 #define INT_RT 0x40
+#define INT_INPUT (INT_RX | INT_RT)
 #define INT_ALL 0x7ff
 
 #define FIFO 16 /* bytes of the smallest FIFO of this device */
@@ -51,18 +52,24 @@ static void fill(struct uart *u)
 		set(u, DR, (uint32_t)c);
 	}
 	u->sending = c >= 0;
-	set(u, IMSC, INT_RX | INT_RT | (u->sending ? INT_TX : 0));
+	set(u, IMSC, INT_INPUT | (u->sending ? INT_TX : 0));
 }
 
+/*
+ * Input's interrupts are cleared before the receive FIFO is emptied, by switching it off and on: some
+ * models raise them for the first byte in an empty FIFO only, so that they must never be cleared
+ * while something is left in it.
+ */
 void uart_init(struct uart *u)
 {
 	set(u, IMSC, 0);
 	set(u, CR, 0);
+	set(u, LCR_H, LCR_H_WLEN_8);
+	set(u, ICR, INT_ALL);
 	set(u, LCR_H, LCR_H_WLEN_8 | LCR_H_FEN);
 	set(u, IFLS, IFLS_RX_1_8_TX_1_8);
-	set(u, ICR, INT_ALL);
 	set(u, CR, CR_UARTEN | CR_TXE | CR_RXE);
-	set(u, IMSC, INT_RX | INT_RT);
+	set(u, IMSC, INT_INPUT);
 }
 
 void uart_start(struct uart *u)
@@ -71,14 +78,28 @@ void uart_start(struct uart *u)
 		fill(u);
 }
 
+/* Some of what is in the FIFO: while it is read, more may come without end. */
+static unsigned receive(struct uart *u)
+{
+	unsigned n;
+
+	for (n = 0; n < 2 * FIFO && !(get(u, FR) & FR_RXFE); n++)
+		u->input(u->self, get(u, DR) & 0xff);
+	return n;
+}
+
 void uart_irq(struct uart *u)
 {
 	uint32_t events = get(u, MIS);
 
-	/* Cleared first: a byte that arrives from here on raises it again. */
-	set(u, ICR, events);
-	for (unsigned n = 0; n < 2 * FIFO && !(get(u, FR) & FR_RXFE); n++)
-		u->input(u->self, get(u, DR) & 0xff);
+	/* What is read away clears input's interrupts, and what is left holds them: they come again
+	 * after the acknowledgement. Only without anything to read they are cleared here; a byte that
+	 * arrives just before that is read after it. */
+	set(u, ICR, events & ~(uint32_t)INT_INPUT);
+	if (!receive(u) && events & INT_INPUT) {
+		set(u, ICR, INT_INPUT);
+		(void)receive(u);
+	}
 	if (events & INT_TX)
 		fill(u);
 }

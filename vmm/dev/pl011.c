@@ -230,6 +230,9 @@ static void write_register(struct pl011 *u, const struct vcpu *v, uint64_t offse
 		break;
 	case UART_ICR:
 		u->ris &= ~value;
+		/* What is left raises it again, as the receive time-out does in hardware. */
+		if (ring_used(&u->rx))
+			u->ris |= INT_RX;
 		break;
 	case UART_DMACR:
 		u->dmacr = value & 0x7;
