@@ -6,6 +6,8 @@ import pathlib
 import subprocess
 import tempfile
 
+import pexpect
+
 from . import machine
 
 KERNEL = machine.BUILD / "kernel/takt.elf"
@@ -75,9 +77,19 @@ class Path:
         return "\n".join(lines + [row])
 
 
-def run(system, timeout, every=False, inlined=False, **options):
+def _wait_end(m, timeout, until):
+    """Whether QEMU ended by itself or, at a line that matches `until`, was told to."""
+    if not until:
+        return m.wait_exit(timeout)[1]
+    if m.serial.expect([until, pexpect.EOF, pexpect.TIMEOUT], timeout=timeout):
+        return False
+    m.serial.proc.terminate()
+    return m.serial.proc.wait(10) == 0
+
+
+def run(system, timeout, every=False, inlined=False, until=None, **options):
     """Boots a system; its ways through the kernel by kind: "longest" and "boot", one each, and with
-    `every` each "path". Nothing if it did not end by itself."""
+    `every` each "path". Nothing if it did not end, by itself or, if given, at a line `until`."""
     symbols = InlinedSymbols() if inlined else Symbols()
     with tempfile.TemporaryDirectory(prefix="takt-") as folder:
         out = pathlib.Path(folder) / "paths"
@@ -87,7 +99,7 @@ def run(system, timeout, every=False, inlined=False, **options):
                   f"paths={'on' if every else 'off'}")
         with machine.Machine(lambda trace: machine.command(system, trace, **options) +
                              ["-plugin", plugin]) as m:
-            text, ended = m.wait_exit(timeout)
+            ended = _wait_end(m, timeout, until)
         if not ended or not out.exists():
             return {}
         rows = [line.split() for line in out.read_text().splitlines()]
