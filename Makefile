@@ -4,18 +4,19 @@
 SYSTEM ?= demo
 NAMES ?=
 FREERTOS_KERNEL_PATH ?=
+FREERTOS_DEMO_PATH ?=
 
 CROSS := build/aarch64
 CROSS_CLANG := build/aarch64-clang
 HOST := build/host
-FREERTOS := -Dfreertos_path=$(FREERTOS_KERNEL_PATH)
+FREERTOS := -Dfreertos_path=$(FREERTOS_KERNEL_PATH) -Dfreertos_demo_path=$(FREERTOS_DEMO_PATH)
 
 .PHONY: all configure clang clang-target host demo trace test endurance bench check docs setup clean help
 
 all: configure
 	@ninja -C $(CROSS)
 
-# Configures once, and again where FREERTOS_KERNEL_PATH has changed.
+# Configures once, and again where a FREERTOS_... path has changed.
 configure: setup
 	@if [ ! -f $(CROSS)/build.ninja ]; then \
 		meson setup --cross-file cross/aarch64.ini $(FREERTOS) $(CROSS); \
@@ -94,3 +95,4 @@ help:
 	@echo "make clean                remove what was built; downloads stay"
 	@echo
 	@echo "FREERTOS_KERNEL_PATH=...  FreeRTOS kernel sources: the paravirtual guest runs FreeRTOS"
+	@echo "FREERTOS_DEMO_PATH=...    Demo/Common of a FreeRTOS distribution: its tests run on the port"

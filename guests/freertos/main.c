@@ -5,6 +5,8 @@
  *   led-gpios   the LED's line
  *   period-ms   the LED's period: it toggles every half of it
  *   report-s    seconds between two lines on the console
+ *
+ * On the session "console" there is a shell.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,8 +20,10 @@
 #include <takt/rt.h>
 
 #include "port.h"
+#include "shell.h"
 
 #define LED_PRIORITY 10
+#define SHELL_PRIORITY 2
 #define REPORT_PRIORITY 1
 #define STACK_WORDS 1024
 
@@ -83,6 +87,7 @@ static void create_tasks(void)
 	if (xTaskCreate(led_task, "led", STACK_WORDS, NULL, LED_PRIORITY, NULL) != pdPASS ||
 	    xTaskCreate(report_task, "report", STACK_WORDS, NULL, REPORT_PRIORITY, NULL) != pdPASS)
 		port_panic("no room for the tasks", "heap");
+	shell_start(SHELL_PRIORITY);
 }
 
 static int take_line(void)

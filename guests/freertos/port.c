@@ -24,6 +24,7 @@ volatile uint32_t port_switch_wanted;
 static volatile uint32_t nesting = 1;
 
 static struct pv_vcpu vcpu;
+static takt_slot tick_irq;
 static void (*create_tasks)(void);
 static takt_ticks tick_length, first_tick, last_tick; /* first: of tick 0 */
 
@@ -81,21 +82,87 @@ void vPortExitCritical(void)
 
 /* Interrupts */
 
+static uint64_t tick_interrupts;
+
+uint64_t port_tick_interrupts(void)
+{
+	return tick_interrupts;
+}
+
 /* Ticks that passed while one was pending arrive as one interrupt: the clock tells how many. */
 static void tick(void)
 {
 	takt_ticks now = takt_now();
 	uint32_t open = pv_mask_levels(PORT_API_LEVELS);
 
+	tick_interrupts++;
 	for (; now - last_tick >= tick_length; last_tick += tick_length)
 		if (xTaskIncrementTick())
 			port_switch_wanted = 1;
 	pv_unmask(open);
 }
 
+static int set_tick(takt_ticks at, takt_ticks period)
+{
+	return takt_irq_timer(tick_irq, at, period, NULL);
+}
+
+/* When `ticks` more will have passed. */
+static takt_ticks instant_after(TickType_t ticks)
+{
+	if (ticks > (TAKT_NEVER - last_tick) / tick_length)
+		return TAKT_NEVER;
+	return last_tick + ticks * tick_length;
+}
+
+/*
+ * Called by the idle task with the scheduler suspended: nobody is ready, and nothing is due before
+ * `expected` ticks. The vCPU sleeps until then, or until an interrupt, without a tick in between.
+ */
+void port_sleep(TickType_t expected)
+{
+	uint32_t open = pv_mask();
+	TickType_t passed;
+
+	if (eTaskConfirmSleepModeStatus() == eAbortSleep || set_tick(TAKT_NEVER, 0)) {
+		pv_unmask(open);
+		return;
+	}
+	(void)pv_wait(PORT_ALL_LEVELS, instant_after(expected));
+	passed = (takt_now() - last_tick) / tick_length;
+	if (passed > expected)
+		passed = expected;
+	last_tick += passed * tick_length;
+	if (passed) {
+		nesting++; /* FreeRTOS's critical section in there must not open the interrupts */
+		vTaskStepTick(passed);
+		nesting--;
+	}
+	if (set_tick(last_tick + tick_length, tick_length))
+		port_panic("no tick", "the timer cannot be set");
+	pv_unmask(open);
+}
+
+uint64_t port_run_time(void)
+{
+	uint64_t info[6] = {0};
+
+	(void)!takt_sc_info(vcpu.sc, info);
+	return info[0];
+}
+
+int port_timer(unsigned virq, takt_ticks at, takt_ticks period)
+{
+	return pv_timer(&vcpu, virq, at, period);
+}
+
 takt_ticks port_tick_instant(TickType_t tick_count)
 {
 	return first_tick + tick_count * tick_length;
+}
+
+__attribute__((weak)) void port_input_interrupt(void)
+{
 }
 
 __attribute__((weak)) void port_application_interrupt(unsigned n)
@@ -111,6 +178,8 @@ int port_interrupt(unsigned n)
 {
 	if (n == configTICK_VIRQ)
 		tick();
+	else if (n == configINPUT_VIRQ)
+		port_input_interrupt();
 	else
 		port_application_interrupt(n);
 	(void)pv_mask();
@@ -165,7 +234,8 @@ BaseType_t xPortStartScheduler(void)
 	(void)pv_mask();
 	tick_length = takt_hz() / configTICK_RATE_HZ;
 	first_tick = last_tick = takt_now();
-	if (pv_timer(&vcpu, configTICK_VIRQ, last_tick + tick_length, tick_length))
+	if (pv_irq(&vcpu, configTICK_VIRQ, &tick_irq) ||
+	    set_tick(last_tick + tick_length, tick_length))
 		port_panic("no tick", "the timer cannot be set");
 	port_start_first();
 }
@@ -184,9 +254,12 @@ static void guest(void)
 
 int port_run(const char *name, void (*create)(void))
 {
+	int err;
+
 	create_tasks = create;
 	vcpu = (struct pv_vcpu){.name = name, .guest = guest, .upcall = port_upcall};
-	return pv_start(&vcpu);
+	err = pv_start(&vcpu);
+	return err ? err : pv_input(&vcpu, configINPUT_VIRQ);
 }
 
 void port_panic(const char *what, const char *detail)

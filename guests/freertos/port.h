@@ -11,9 +11,24 @@
  * goes on, to write the guest's output: pv_log_serve. */
 TAKT_MUST_CHECK int port_run(const char *name, void (*create)(void));
 
-/* Handler of the virtual interrupts other than the tick; the port has an empty one. It is interrupt
+/* Handler of the virtual interrupts other than tick and input; the port has an empty one. It is interrupt
  * level: compile it with -mgeneral-regs-only. */
 void port_application_interrupt(unsigned n);
+
+/* The same for input of the console, which pv_read gives. */
+void port_input_interrupt(void);
+
+/* A timer that arrives as that virtual interrupt, at `at` and then every `period`. */
+TAKT_MUST_CHECK int port_timer(unsigned virq, takt_ticks at, takt_ticks period);
+
+/* Ticks of the clock that the guest has consumed. */
+uint64_t port_run_time(void);
+
+/* Interrupts of the tick so far; less than there were ticks, as it stands still in idle times. */
+uint64_t port_tick_interrupts(void);
+
+/* Whether no task but the idle task is ready. For the idle task. */
+int port_idle_is_alone(void);
 
 /* When a tick was or will be due, to compare with takt_now. */
 takt_ticks port_tick_instant(TickType_t tick_count);

@@ -64,6 +64,10 @@ void vPortExitCritical(void);
 #define portCLEAR_INTERRUPT_MASK_FROM_ISR(old) pv_unmask((uint32_t)(old))
 #define portMEMORY_BARRIER() __asm__ volatile("" : : : "memory")
 
+/* Sleeps without a tick, `expected` ticks at most. */
+void port_sleep(TickType_t expected);
+#define portSUPPRESS_TICKS_AND_SLEEP(expected) port_sleep(expected)
+
 /* Depth 0 of the state page is the tasks' level. */
 #define portCHECK_IF_IN_ISR() (pv_page->depth != 0)
 #define portASSERT_IF_IN_ISR() configASSERT(!portCHECK_IF_IN_ISR())

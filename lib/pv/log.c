@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* A guest's output: a ring from the guest to the program's first thread, and an irq as doorbell. */
+/*
+ * A guest's output and input: rings between the guest and the program's first thread, and irqs as
+ * doorbells.
+ */
+#include <stdbool.h>
 #include <stdio.h>
 
+#include <takt/proto/console.h>
 #include <takt/rt.h>
 
 #include "pv_internal.h"
 
 #define RING 4096 /* a power of two */
 #define DOORBELL 1
+#define TYPED 2
 
 static char ring[RING];
 static _Atomic uint32_t put, got; /* free-running; written by the guest, by the first thread */
 static _Atomic uint32_t dropped;
 static takt_slot doorbell;
+static atomic_bool ended;
+
+static char in_ring[RING];
+static _Atomic uint32_t in_put, in_got; /* written by the first thread, by the guest */
+static takt_slot session, in_irq; /* in_irq: the guest's */
 
 int pv_log_init(void)
 {
@@ -58,14 +69,71 @@ static void drain(void)
 		printf("(%u messages dropped)\n", (unsigned)lost);
 }
 
+void pv_log_end(void)
+{
+	ended = true;
+	(void)!takt_irq_trigger(doorbell);
+}
+
+int pv_input(const struct pv_vcpu *v, unsigned virq)
+{
+	takt_slot typed = env_slot_alloc();
+	int err;
+
+	session = env_cap("console");
+	if (!session)
+		return 0;
+	err = pv_irq(v, virq, &in_irq);
+	if (!err)
+		err = typed ? takt_create_irq(TAKT_SELF_FACTORY, typed) : TAKT_E_QUOTA;
+	if (!err)
+		err = takt_irq_bind_thread(typed, rt_thread_self(), TYPED);
+	return err ? err : console_notify(session, typed);
+}
+
+unsigned pv_read(char *to, unsigned len)
+{
+	uint32_t from = atomic_load_explicit(&in_got, memory_order_relaxed);
+	uint32_t end = atomic_load_explicit(&in_put, memory_order_acquire);
+	unsigned n = 0;
+
+	for (; n < len && from != end; from++)
+		to[n++] = in_ring[from % RING];
+	atomic_store_explicit(&in_got, from, memory_order_release);
+	return n;
+}
+
+/* What the guest has no room for is lost: it does not look at its input. */
+static void take_input(void)
+{
+	char text[64];
+	int n;
+
+	while ((n = console_read(session, text, sizeof(text))) > 0) {
+		uint32_t to = atomic_load_explicit(&in_put, memory_order_relaxed);
+		uint32_t room =
+			RING - (to - atomic_load_explicit(&in_got, memory_order_acquire));
+
+		for (int i = 0; i < n && room; i++, room--)
+			in_ring[to++ % RING] = text[i];
+		atomic_store_explicit(&in_put, to, memory_order_release);
+		(void)!takt_irq_trigger(in_irq);
+	}
+}
+
 void pv_log_serve(void)
 {
 	rt_ready();
 	for (;;) {
 		struct takt_msg m = {0};
+		bool last = ended; /* before the output is looked at */
 
 		drain();
+		if (last)
+			rt_exit(-1);
 		if (takt_wait(&m, TAKT_NEVER))
 			rt_exit(-1);
+		if (m.w[0] & TYPED)
+			take_input();
 	}
 }

@@ -14,4 +14,7 @@ void pv_exited(uint64_t reason) __attribute__((noreturn));
 /* Prepares the log's doorbell; before the guest starts. */
 TAKT_MUST_CHECK int pv_log_init(void);
 
+/* The guest is at its end: so is the program, when it has written what there is. */
+void pv_log_end(void);
+
 #endif

@@ -57,6 +57,7 @@ void pv_exited(uint64_t reason)
 void pv_stop(void)
 {
 	(void)pv_mask();
+	pv_log_end();
 	for (;;)
 		(void)!takt_thread_stop(thread.slot);
 }
@@ -137,6 +138,7 @@ int pv_start(struct pv_vcpu *v)
 	if (err)
 		return err;
 	v->slot = thread.slot;
+	v->sc = sc;
 	pv_page = (struct takt_pv_page *)TAKT_VA_STATE((uint64_t)thread.number);
 	err = add_events(v);
 	if (err)
@@ -147,18 +149,21 @@ int pv_start(struct pv_vcpu *v)
 	return rt_thread_go(&thread);
 }
 
-int pv_timer(const struct pv_vcpu *v, unsigned virq, takt_ticks at, takt_ticks period)
+int pv_irq(const struct pv_vcpu *v, unsigned virq, takt_slot *irq)
 {
-	takt_slot irq = env_slot_alloc();
 	int err;
 
-	if (!irq)
+	*irq = env_slot_alloc();
+	if (!*irq)
 		return TAKT_E_QUOTA;
-	err = takt_create_irq(TAKT_SELF_FACTORY, irq);
-	if (err)
-		return err;
-	err = takt_irq_bind_vcpu(irq, v->slot, virq, 0);
-	if (err)
-		return err;
-	return takt_irq_timer(irq, at, period, NULL);
+	err = takt_create_irq(TAKT_SELF_FACTORY, *irq);
+	return err ? err : takt_irq_bind_vcpu(*irq, v->slot, virq, 0);
+}
+
+int pv_timer(const struct pv_vcpu *v, unsigned virq, takt_ticks at, takt_ticks period)
+{
+	takt_slot irq;
+	int err = pv_irq(v, virq, &irq);
+
+	return err ? err : takt_irq_timer(irq, at, period, NULL);
 }

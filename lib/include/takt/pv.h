@@ -29,6 +29,7 @@ struct pv_vcpu {
 	void (*upcall)(void); /* where interrupts enter: pv_upcall, or one of the guest's own */
 	/* out */
 	takt_slot slot; /* the vCPU, for irq.bind_vcpu */
+	takt_slot sc;	/* its scheduling context */
 	unsigned cpu;
 };
 
@@ -43,13 +44,17 @@ extern struct takt_pv_page *pv_page;
  */
 TAKT_MUST_CHECK int pv_start(struct pv_vcpu *v);
 
-/* Ends the guest; for a guest that has found itself broken. */
+/* Ends the guest, and with it the program when its output has been written; for a guest that has
+ * found itself broken. */
 void pv_stop(void) __attribute__((noreturn));
 
 /* A kernel timer that arrives as virtual interrupt `virq` at `at` and then every `period` ticks.
  * Periods that pass while it is pending arrive as one: the handler looks at the time. */
 TAKT_MUST_CHECK int pv_timer(const struct pv_vcpu *v, unsigned virq, takt_ticks at,
 			     takt_ticks period);
+
+/* A software irq that arrives as virtual interrupt `virq`: for irq.timer, irq.trigger. */
+TAKT_MUST_CHECK int pv_irq(const struct pv_vcpu *v, unsigned virq, takt_slot *irq);
 
 /* Default way in for interrupts: calls pv_interrupt, which the guest defines, at the depth of
  * nesting that `open` allows, then resumes what was interrupted. */
@@ -62,6 +67,14 @@ void pv_interrupt(unsigned n);
  * dropped and counted. Not for interrupt level.
  */
 void pv_log(const char *text, unsigned len);
+
+/*
+ * Input of the program's session "console", if it has one: the first thread reads it into a buffer
+ * and triggers `virq`, as often as the buffer has been empty. pv_read takes up to `len` bytes of it.
+ * Before pv_log_serve.
+ */
+TAKT_MUST_CHECK int pv_input(const struct pv_vcpu *v, unsigned virq);
+unsigned pv_read(char *to, unsigned len);
 void pv_log_serve(void) __attribute__((noreturn));
 
 /* Masks the interrupts of `levels`, returns the state before for pv_unmask. */

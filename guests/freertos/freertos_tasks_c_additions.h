@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* Becomes a part of FreeRTOS's tasks.c: what the port must know of its variables. */
+int port_idle_is_alone(void);
+
+int port_idle_is_alone(void)
+{
+	return listCURRENT_LIST_LENGTH(&pxReadyTasksLists[tskIDLE_PRIORITY]) == 1;
+}
