@@ -56,6 +56,11 @@ void port_assert(const char *file, int line) __attribute__((noreturn));
 #define portGET_RUN_TIME_COUNTER_VALUE() port_run_time()
 uint64_t port_run_time(void);
 
+/* A task's tag says on which of the vCPU's scheduling contexts it runs (pv_select): 0, as it is
+ * from the beginning, on the base, n on that of an interrupt with event-scheduling. */
+#define configUSE_APPLICATION_TASK_TAG 1
+#define traceTASK_SWITCHED_IN() pv_select((unsigned)(uintptr_t)pxCurrentTCB->pxTaskTag & 7)
+
 #define configUSE_TASK_NOTIFICATIONS 1
 #define configTASK_NOTIFICATION_ARRAY_ENTRIES 3
 #define configUSE_MUTEXES 1

@@ -145,10 +145,7 @@ void port_sleep(TickType_t expected)
 
 uint64_t port_run_time(void)
 {
-	uint64_t info[6] = {0};
-
-	(void)!takt_sc_info(vcpu.sc, info);
-	return info[0];
+	return pv_consumed(&vcpu);
 }
 
 int port_timer(unsigned virq, takt_ticks at, takt_ticks period)

@@ -44,6 +44,9 @@ extern struct takt_pv_page *pv_page;
  */
 TAKT_MUST_CHECK int pv_start(struct pv_vcpu *v);
 
+/* Ticks that the guest has consumed, of its own scheduling context and those of its interrupts. */
+takt_ticks pv_consumed(const struct pv_vcpu *v);
+
 /* Ends the guest, and with it the program when its output has been written; for a guest that has
  * found itself broken. */
 void pv_stop(void) __attribute__((noreturn));
