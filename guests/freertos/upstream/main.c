@@ -16,8 +16,14 @@
 
 #include <AbortDelay.h>
 #include <BlockQ.h>
+#include <blocktim.h>
+#include <countsem.h>
+#include <death.h>
+#include <dynamic.h>
 #include <EventGroupsDemo.h>
+#include <flop.h>
 #include <GenQTest.h>
+#include <integer.h>
 #include <IntQueue.h>
 #include <IntSemTest.h>
 #include <MessageBufferDemo.h>
@@ -26,19 +32,13 @@
 #include <QueueOverwrite.h>
 #include <QueueSet.h>
 #include <QueueSetPolling.h>
+#include <recmutex.h>
+#include <semtest.h>
 #include <StreamBufferDemo.h>
 #include <StreamBufferInterrupt.h>
 #include <TaskNotify.h>
 #include <TaskNotifyArray.h>
 #include <TimerDemo.h>
-#include <blocktim.h>
-#include <countsem.h>
-#include <death.h>
-#include <dynamic.h>
-#include <flop.h>
-#include <integer.h>
-#include <recmutex.h>
-#include <semtest.h>
 
 #include <takt/rt.h>
 
@@ -182,8 +182,8 @@ static void create_tasks(void)
 	start_upstream();
 	registers_start(tskIDLE_PRIORITY);
 	interrupts_start_high();
-	if (xTaskCreate(critical_task, "critical", configMINIMAL_STACK_SIZE, NULL,
-			tskIDLE_PRIORITY, NULL) != pdPASS ||
+	if (xTaskCreate(critical_task, "critical", configMINIMAL_STACK_SIZE, NULL, tskIDLE_PRIORITY,
+			NULL) != pdPASS ||
 	    xTaskCreate(check_task, "check", 1024, NULL, CHECK_PRIORITY, NULL) != pdPASS)
 		port_panic("no room for the tasks", "heap");
 	vCreateSuicidalTasks(3); /* last: it counts the tasks there are */

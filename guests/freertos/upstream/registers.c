@@ -20,8 +20,8 @@ void registers_start(unsigned priority)
 							  registers_task_c};
 
 	for (unsigned i = 0; i < TASKS; i++)
-		if (xTaskCreate(code[i], "registers", configMINIMAL_STACK_SIZE,
-				(void *)&rounds[i], priority, NULL) != pdPASS)
+		if (xTaskCreate(code[i], "registers", configMINIMAL_STACK_SIZE, (void *)&rounds[i],
+				priority, NULL) != pdPASS)
 			port_panic("no room for the tasks", "registers");
 }
 
