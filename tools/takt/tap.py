@@ -47,6 +47,11 @@ class Tally:
         return 1 if self.failed or not self.passed else 0
 
 
+def failed(text):
+    """The tests that did not pass, of a stream."""
+    return re.findall(r"^not ok\b\s*\d*\s*(?:- )?([^\r\n]*)", text, flags=re.MULTILINE)
+
+
 class Failure(Exception):
     """What a check found, in a sentence."""
 
