@@ -88,8 +88,6 @@ el_init:
 	ret
 1:	ldr	x0, =SCTLR_EL1_OFF
 	msr	sctlr_el1, x0
-	mov	x0, #0x300000		/* CPACR_EL1.FPEN */
-	msr	cpacr_el1, x0
 	isb
 	ret
 

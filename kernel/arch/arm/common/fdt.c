@@ -9,20 +9,19 @@
 #include <arch/psci.h>
 #include <core/arch.h>
 #include <core/string.h>
-#include <libfdt.h>
 
 struct platform platform;
 bool platform_has_psci;
 
 #define DTB_MAX (2ul << 20) /* limit of the Linux boot protocol */
-#define HEADER_SIZE sizeof(struct fdt_header)
 
-static const void *fdt;
+static struct fdt fdt;
 static const char *error;
 static struct prop timer_irqs, gic_irqs; /* decoded when the GIC is known */
 static struct prop stdout_path;
+static const char *aliases, *stdout_node;
 static struct {
-	int node;
+	const char *node;
 	struct region registers;
 } uart[4];
 static unsigned uarts;
@@ -30,16 +29,6 @@ static unsigned irq_cells;
 static u64 boot_mpidr;
 
 #define MPIDR_AFFINITY 0xff00fffffful
-
-/* The libfdt archive is built with stack protection. */
-extern u64 __stack_chk_guard;
-void __stack_chk_fail(void) NORETURN;
-u64 __stack_chk_guard = 0x74616b740a00ff0d;
-
-void __stack_chk_fail(void)
-{
-	panic("libfdt overran its stack");
-}
 
 static void bad(const char *what)
 {
@@ -198,14 +187,10 @@ static const struct {
 	const char *compatible;
 	void (*see)(const struct walk *w);
 } known[] = {
-	{"arm,pl011", see_uart},
-	{"arm,cortex-a15-gic", see_gic2},
-	{"arm,cortex-a7-gic", see_gic2},
-	{"arm,gic-400", see_gic2},
-	{"arm,gic-v3", see_gic3},
-	{"arm,armv8-timer", see_timer},
-	{"arm,psci-1.0", see_psci},
-	{"arm,psci-0.2", see_psci},
+	{"arm,pl011", see_uart},	 {"arm,cortex-a15-gic", see_gic2},
+	{"arm,cortex-a7-gic", see_gic2}, {"arm,gic-400", see_gic2},
+	{"arm,gic-v3", see_gic3},	 {"arm,armv8-timer", see_timer},
+	{"arm,psci-1.0", see_psci},	 {"arm,psci-0.2", see_psci},
 };
 
 static void see_compatible(const struct walk *w)
@@ -234,6 +219,8 @@ static void see(const struct walk *w)
 		return;
 	if (walk_is(w, "chosen"))
 		see_chosen(w);
+	else if (walk_is(w, "aliases"))
+		aliases = w->node;
 	else if (walk_is_in(w, "reserved-memory"))
 		see_reserved(w);
 	else if (w->depth == 1 && prop_is(type, "memory"))
@@ -246,14 +233,10 @@ static void see(const struct walk *w)
 
 static void see_reservations(void)
 {
-	int n = fdt_num_mem_rsv(fdt);
+	struct region r;
 
-	for (int i = 0; i < n; i++) {
-		uint64_t base, size;
-
-		if (fdt_get_mem_rsv(fdt, i, &base, &size) == 0)
-			add_reserved(base, size);
-	}
+	for (unsigned i = 0; fdt_reserved(&fdt, i, &r); i++)
+		add_reserved(r.base, r.size);
 }
 
 /* --- After the walk --------------------------------------------------------------------------- */
@@ -261,28 +244,47 @@ static void see_reservations(void)
 /* The n-th interrupt of a list: 0 SPI, 1 PPI; number; flags. */
 static u32 intid_at(const struct prop *irqs, unsigned n)
 {
-	const fdt32_t *cell = (const fdt32_t *)irqs->value + n * irq_cells;
+	const u32 *cell = (const u32 *)irqs->value + n * irq_cells;
 
 	if (!irqs->value || irq_cells < 3 || irq_cells > 8 ||
 	    (int)((n + 1) * irq_cells * 4) > irqs->size)
 		return 0;
-	return fdt32_to_cpu(cell[1]) + (fdt32_to_cpu(cell[0]) == 1 ? 16 : 32);
+	return (u32)walk_cells(cell + 1, 1) + (walk_cells(cell, 1) == 1 ? 16 : 32);
+}
+
+static void see_stdout(const struct walk *w)
+{
+	const char *path = stdout_path.value;
+
+	if (walk_is_at(w, path, (size_t)stdout_path.size))
+		stdout_node = w->node;
+}
+
+/* The text of a property up to its NUL or ':'; size 0: none. */
+static struct prop path_in(struct prop p)
+{
+	const char *text = p.value;
+	int n = 0;
+
+	while (text && n < p.size && text[n] && text[n] != ':')
+		n++;
+	return (struct prop){text, n};
 }
 
 /* stdout-path is "path:options" or "alias:options". Where there is no choice it is not looked up:
- * that takes longer than all else here. */
+ * that takes another walk. */
 static void choose_uart(void)
 {
-	const char *path = stdout_path.value;
-	int n = 0, node = -1;
-
-	if (uarts > 1 && path && stdout_path.size > 0 && !path[stdout_path.size - 1]) {
-		while (path[n] && path[n] != ':')
-			n++;
-		node = fdt_path_offset_namelen(fdt, path, n);
+	stdout_path = path_in(stdout_path);
+	if (uarts > 1 && stdout_path.size) {
+		if (aliases && *(const char *)stdout_path.value != '/')
+			stdout_path = path_in(fdt_lookup(&fdt, aliases, stdout_path.value,
+							 (size_t)stdout_path.size));
+		if (!walk_tree(&fdt, see_stdout))
+			stdout_node = NULL;
 	}
 	for (unsigned i = 0; i < uarts; i++) {
-		if (uart[i].node == node || !platform.uart.size)
+		if (uart[i].node == stdout_node || !platform.uart.size)
 			platform.uart = uart[i].registers;
 	}
 }
@@ -337,26 +339,28 @@ static void finish(void)
 
 const char *platform_discover(u64 dtb)
 {
+	const void *tree;
+	const char *why;
 	u64 size;
 
 	if (!dtb || dtb % 8)
 		return "none was passed";
-	fdt = map_area(PADDR(dtb), HEADER_SIZE, false);
-	if (fdt_magic(fdt) != FDT_MAGIC)
+	size = fdt_size(map_area(PADDR(dtb), FDT_HEADER_SIZE, false));
+	if (!size)
 		return "it has no header";
-	size = fdt_totalsize(fdt);
-	if (size < HEADER_SIZE || size > DTB_MAX)
+	if (size < FDT_HEADER_SIZE || size > DTB_MAX)
 		return "its size is out of bounds";
-	fdt = map_area(PADDR(dtb), size, false);
-	if (!fdt || fdt_check_header(fdt) != 0)
-		return "its header is damaged";
+	tree = map_area(PADDR(dtb), size, false);
+	why = tree ? fdt_open(&fdt, tree, size) : "it cannot be mapped";
+	if (why)
+		return why;
 	platform.dtb = (struct region){dtb, size};
 	boot_mpidr = READ_SYSREG(mpidr_el1) & MPIDR_AFFINITY;
 	platform.mpidr[0] = boot_mpidr;
 	platform.cpus = 1;
 
 	see_reservations();
-	if (!walk_tree(fdt, see))
+	if (!walk_tree(&fdt, see))
 		bad("its structure is damaged");
 	finish();
 	return error;

@@ -46,6 +46,6 @@
 #define SCTLR_EL1_OFF 0x30d00800
 
 #define HCR_BOOT 0x88000000 /* RW, TGE: all exceptions come here until the kernel knows better */
-#define CPTR_BOOT 0x33ff    /* libfdt may use FP/SIMD registers while booting */
+#define CPTR_BOOT 0x37ff    /* RES1, and no FP/SIMD: the kernel uses none */
 
 #endif
