@@ -163,6 +163,7 @@ void __wrap_kmem_free(void *p)
 	ASSERT(frame_owner(fr) && (whole || fr->used >> ((u64)p % PAGE_SIZE / size) & 1));
 	if (keep)
 		ASSERT(*(u64 *)p == 0); /* nobody finds it any more */
-	__real_kmem_free(p);
+	/* Before: a CPU stopped at the end of it finds the memory in use again, by another one. */
 	ASAN_POISON_MEMORY_REGION((char *)p + keep, size - keep);
+	__real_kmem_free(p);
 }
