@@ -9,7 +9,6 @@ from takt.tap import Failure, check
 
 BOOT_TIMEOUT = 120
 PROMPT = "linux# "
-TYPED_AT_ONCE = 24
 
 
 def expect(serial, what, timeout, otherwise):
@@ -33,12 +32,7 @@ def answer(serial):
 
 def command(serial, line, timeout=40):
     """What a command prints in Linux's shell."""
-    # In pieces that the serial port's FIFO takes at once.
-    for i in range(0, len(line), TYPED_AT_ONCE):
-        piece = line[i:i + TYPED_AT_ONCE]
-        serial.send(piece)
-        expect(serial, re.escape(piece), 20, f"Linux's shell did not echo {line!r}")
-    serial.send("\n")
+    serial.sendline(line)
     expect(serial, PROMPT, timeout, f"no new prompt from Linux's shell after {line!r}")
     text = re.sub(r"\x1b\[[\d;]*\w", "", serial.before.decode(errors="replace"))
     return text.replace("\r", "").strip()
