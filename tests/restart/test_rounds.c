@@ -8,11 +8,7 @@
  * on top of that. */
 #define LATE_NS 8000
 
-struct beat {
-	uint64_t beats, late_ns, missed;
-};
-
-static struct beat read_beat(void)
+struct beat read_beat(void)
 {
 	struct takt_msg m = {.tag = TAKT_TAG(BEAT_READ, 0, 0)};
 	int err = takt_call(env_cap("beat-gates"), &m);
@@ -22,8 +18,7 @@ static struct beat read_beat(void)
 	return (struct beat){m.w[0], m.w[1], m.w[2]};
 }
 
-/* Time that all of them take lets them keep each other's. */
-static void rhythm(const char *during, struct beat before)
+void rhythm(const char *during, struct beat before)
 {
 	struct beat b = read_beat();
 

@@ -154,6 +154,7 @@ static const struct {
 	{"calls", test_calls},
 	{"rounds", test_rounds},
 	{"machine", test_machine},
+	{"hostile", test_hostile},
 };
 
 int main(void)

@@ -33,6 +33,14 @@ bool start(unsigned index);
 bool stop(unsigned index);
 bool restart(unsigned index); /* to RUNNING */
 
+/* A neighbour's rhythm, and what it says of its lateness since it was last asked. */
+struct beat {
+	uint64_t beats, late_ns, missed;
+};
+struct beat read_beat(void);
+/* Where time is counted the rhythm since `before` must be untouched. */
+void rhythm(const char *during, struct beat before);
+
 extern takt_slot control, control_look;
 extern bool exact; /* time is counted: what is measured must hold */
 
@@ -41,4 +49,5 @@ void test_policy(void);
 void test_calls(void);
 void test_rounds(void);
 void test_machine(void);
+void test_hostile(void);
 #endif
