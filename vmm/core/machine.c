@@ -134,7 +134,7 @@ static int restart(struct machine *m)
 {
 	int err;
 
-	memset(m->memory, 0, m->ram_size);
+	arch_clear(m->memory, m->ram_size);
 	err = memory_sync(m, GUEST_RAM, m->ram_size);
 	if (!err)
 		err = machine_load(m);

@@ -3,8 +3,8 @@
  * The machine that a vmm process shows to its guest, and the threads that make it.
  *
  * Each vCPU is a thread of its own; its monitor context runs the exit loop (vcpu.c) and the device
- * models, each device under its lock. The process's first thread loads the guest, then serves what may
- * take longer: back ends with their rings, restart. A vCPU's path never waits for it.
+ * models, each device under its lock. The process's first thread loads the guest, then serves what
+ * may take longer: back ends with their rings, restart. A vCPU's path never waits for it.
  */
 #ifndef VMM_MACHINE_H
 #define VMM_MACHINE_H
@@ -20,12 +20,16 @@
 #include "lock.h"
 
 /* Guest-physical addresses and interrupts as on QEMU's "virt" board. */
+#define GUEST_FLASH 0x00000000ul
+#define GUEST_FLASH_SIZE 0x08000000ul
+#define GUEST_FLASH_ERASED 0x00200000ul /* of the second bank, as memory */
 #define GUEST_GICD 0x08000000ul
 #define GUEST_GICC 0x08010000ul /* GICv2 */
 #define GUEST_GICR 0x080a0000ul /* GICv3 */
 #define GUEST_PL011 0x09000000ul
 #define GUEST_PL031 0x09010000ul
 #define GUEST_PL061 0x09030000ul
+#define GUEST_VIRTIO 0x0a000000ul
 #define GUEST_RAM 0x40000000ul
 
 #define GUEST_SHARED_IRQS 224
@@ -74,10 +78,11 @@ struct machine {
 	takt_slot control; /* irq: `request` was set, or a vCPU has stopped for it */
 	uint8_t *memory;   /* the guest's memory as this process sees it */
 	uint64_t ram_size;
+	uint64_t rom_size; /* of firmware, behind the RAM in `memory`; 0: none */
 	struct takt_vm_page *virq;
-	int request;  /* enum machine_request, atomic */
-	bool stopped; /* for good */
-	bool announced; /* what `request` leads to is on the log */
+	int request;		      /* enum machine_request, atomic */
+	bool stopped;		      /* for good */
+	bool announced;		      /* what `request` leads to is on the log */
 	bool again[MACHINE_REQUESTS]; /* restart: by `on-reset`, `on-off`, `on-crash` */
 	unsigned vcpus;
 	struct vcpu vcpu[GUEST_MAX_VCPUS];
@@ -114,8 +119,10 @@ void *memory_at(struct machine *m, uint64_t address, uint64_t size);
 /* Makes what was written visible to a guest that runs with its caches off. */
 TAKT_MUST_CHECK int memory_sync(struct machine *m, uint64_t address, uint64_t size);
 
-/* boot_image.c: kernel, initrd and tree into guest memory; sets boot_pc and boot_x0. */
+/* boot_image.c: kernel or firmware, initrd and tree into guest memory; sets boot_pc and boot_x0. */
 TAKT_MUST_CHECK int boot_image_load(struct machine *m);
+/* Room that the firmware takes, 0 if there is none, or an error. */
+TAKT_MUST_CHECK int64_t boot_image_rom(void);
 
 /* tree.c: writes the guest's tree. Size of the tree, or an error. */
 struct tree_boot {
@@ -150,5 +157,9 @@ uint64_t arch_vcpu_affinity(unsigned index);
 /* arch: leaves the monitor for the guest; reason of the exit, or a negative takt_error. */
 int arch_vcpu_run(struct takt_vcpu_page *page);
 void arch_vcpu_dump(struct vcpu *v);
+/* arch: copies and clears memory, without floating-point registers; what is cleared is a multiple
+ * of 64 bytes. */
+void arch_copy(void *to, const void *from, size_t size);
+void arch_clear(void *at, size_t size);
 
 #endif

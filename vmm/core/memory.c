@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest's memory: one extent, at GUEST_RAM for the guest and somewhere for us. */
+/* The guest's memory: one extent, at GUEST_RAM for the guest and somewhere for us. Firmware takes
+ * the last of it. */
 #include <takt/rt.h>
 
 #include "log.h"
@@ -8,6 +9,7 @@
 int memory_create(struct machine *m)
 {
 	uint64_t base;
+	int64_t rom;
 	int err;
 
 	m->ram = env_cap("ram");
@@ -18,12 +20,21 @@ int memory_create(struct machine *m)
 	err = takt_memory_info(m->ram, &base, &m->ram_size);
 	if (err)
 		goto fail;
+	rom = boot_image_rom();
+	if (rom < 0)
+		return (int)rom;
+	if ((uint64_t)rom >= m->ram_size) {
+		vmm_log("the machine's memory has no room for its firmware");
+		return TAKT_E_RANGE;
+	}
+	m->rom_size = (uint64_t)rom;
+	m->ram_size -= m->rom_size;
 	err = takt_task_map(m->task, m->ram, GUEST_RAM, 0, m->ram_size,
 			    TAKT_MAP_READ | TAKT_MAP_WRITE | TAKT_MAP_EXEC | TAKT_MAP_CACHED);
 	if (err)
 		goto fail;
-	m->memory =
-		rt_map(m->ram, 0, m->ram_size, TAKT_MAP_READ | TAKT_MAP_WRITE | TAKT_MAP_CACHED);
+	m->memory = rt_map(m->ram, 0, m->ram_size + m->rom_size,
+			   TAKT_MAP_READ | TAKT_MAP_WRITE | TAKT_MAP_CACHED);
 	if (!m->memory) {
 		err = TAKT_E_RANGE;
 		goto fail;
