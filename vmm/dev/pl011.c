@@ -155,7 +155,7 @@ static void write_register(struct pl011 *u, const struct vcpu *v, uint64_t offse
 	case UART_ICR:
 		u->ris &= ~value;
 		/* What is left raises it again, as the receive time-out does in hardware. */
-		if (ring_used(&u->rx))
+		if (ring_used(&u->session.rx))
 			u->ris |= INT_RX;
 		break;
 	case UART_DMACR:
