@@ -16,11 +16,30 @@ void inbox_init(struct inbox *in)
 		list_init(&in->level[i]);
 }
 
+/*
+ * With the lock of that CPU's inbox: whether the node is in it. The node may be going into another
+ * one at this time, under the lock of that one: who sees it queued there sees where.
+ */
+static bool is_in(unsigned cpu, const struct inbox_node *node)
+{
+	return __atomic_load_n(&node->queued, __ATOMIC_ACQUIRE) &&
+	       __atomic_load_n(&node->cpu, __ATOMIC_RELAXED) == cpu;
+}
+
+/* With the lock. */
+static void link_node(struct inbox *in, struct inbox_node *node, unsigned prio)
+{
+	node->prio = (u8)prio;
+	list_add_tail(&in->level[prio], &node->link);
+	__atomic_store_n(&in->levels, in->levels | 1ul << prio, __ATOMIC_RELAXED);
+	__atomic_store_n(&node->queued, true, __ATOMIC_RELEASE);
+}
+
 /* With the lock. */
 static void unlink(struct inbox *in, struct inbox_node *node)
 {
 	list_del(&node->link);
-	node->queued = false;
+	__atomic_store_n(&node->queued, false, __ATOMIC_RELAXED);
 	if (list_empty(&in->level[node->prio]))
 		__atomic_store_n(&in->levels, in->levels & ~(1ul << node->prio), __ATOMIC_RELAXED);
 }
@@ -34,12 +53,9 @@ void inbox_post(unsigned cpu, struct inbox_node *node, enum inbox_kind kind, uns
 	if (node->queued && node->prio < prio)
 		unlink(in, node);
 	if (!node->queued && !node->closed) {
-		node->queued = true;
 		node->kind = (u8)kind;
-		node->prio = (u8)prio;
-		node->cpu = (u8)cpu;
-		list_add_tail(&in->level[prio], &node->link);
-		__atomic_store_n(&in->levels, in->levels | 1ul << prio, __ATOMIC_RELAXED);
+		__atomic_store_n(&node->cpu, (u8)cpu, __ATOMIC_RELAXED);
+		link_node(in, node, prio);
 	}
 	spin_unlock(&in->lock);
 
@@ -60,13 +76,10 @@ void inbox_hurry(unsigned cpu, struct inbox_node *node, unsigned prio)
 	bool low;
 
 	spin_lock(&in->lock);
-	low = node->queued && node->cpu == cpu && node->prio < prio;
+	low = is_in(cpu, node) && node->prio < prio;
 	if (low) {
 		unlink(in, node);
-		node->queued = true;
-		node->prio = (u8)prio;
-		list_add_tail(&in->level[prio], &node->link);
-		__atomic_store_n(&in->levels, in->levels | 1ul << prio, __ATOMIC_RELAXED);
+		link_node(in, node, prio);
 	}
 	spin_unlock(&in->lock);
 	dmb_ish(); /* as in inbox_post */
@@ -95,7 +108,7 @@ bool inbox_remove(unsigned cpu, struct inbox_node *node)
 	bool found;
 
 	spin_lock(&in->lock);
-	found = node->queued && node->cpu == cpu;
+	found = is_in(cpu, node);
 	if (found)
 		unlink(in, node);
 	spin_unlock(&in->lock);
