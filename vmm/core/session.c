@@ -22,11 +22,12 @@ static int start_timer(struct session *s)
 }
 
 /* Has the first thread look at the tx ring: soon, or at once when much has come together. The timer
- * belongs to that thread's CPU; from another one setting it would take its turn there. */
+ * belongs to that thread's CPU; from another one setting it would take its turn there.
+ * `v`: null on the first thread. */
 static void schedule(struct session *s, const struct vcpu *v, bool now)
 {
 	if (!__atomic_exchange_n(&s->scheduled, 1, __ATOMIC_SEQ_CST)) {
-		if (!now && v->thread.cpu == s->cpu && !start_timer(s))
+		if (!now && (!v || v->thread.cpu == s->cpu) && !start_timer(s))
 			return;
 		if (!now)
 			__atomic_store_n(&s->collect, 1, __ATOMIC_RELEASE);

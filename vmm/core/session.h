@@ -34,7 +34,8 @@ struct session {
 /* Connects the device to the session behind `gate`; with 0 the rings are there, and nobody else. */
 TAKT_MUST_CHECK int session_open(struct session *s, struct device *dev, takt_slot gate);
 
-/* The guest's side. Bytes put; the rest does not fit. `v`: on that vCPU's thread. */
+/* The guest's side. Bytes put; the rest does not fit. `v`: on that vCPU's thread,
+ * null: on the first thread. */
 unsigned session_put(struct session *s, const struct vcpu *v, const uint8_t *data, unsigned len);
 /* Asks that the device hears (session_work) when there is more than `room` in the tx ring; false if
  * there is already. */

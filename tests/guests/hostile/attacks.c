@@ -208,32 +208,55 @@ static void set_way(uint64_t random)
 	}
 }
 
-/* Rings of nonsense, in memory of nonsense, and a notification. */
+#define RING                                                                                       \
+	0x1000 /* from the descriptors to the available ring, and from there to the used one       \
+		*/
+
+/* Descriptors and an available ring, more or less plausible. */
+static void make_rings(uint64_t at, unsigned size, unsigned sense)
+{
+	volatile uint64_t *desc = (volatile uint64_t *)at;
+	volatile uint16_t *avail = (volatile uint16_t *)(at + RING);
+
+	for (unsigned i = 0; i < size; i++) {
+		desc[2 * i] = RAM + below(sense ? RAM_SIZE - 0x10000 : 2 * RAM_SIZE);
+		desc[2 * i + 1] = random64() >> below(sense ? 1 : 64);
+		if (sense)
+			desc[2 * i + 1] = below(0x1000) | below(2) << 32 | below(size) << 48;
+		avail[2 + i] = (uint16_t)below(sense ? size : 0x10000);
+	}
+	avail[0] = (uint16_t)below(2);
+	avail[1] = (uint16_t)below(size + 2);
+}
+
+/* A driver of nonsense, up to its notifications. */
 static void virtio(uint64_t random)
 {
-	uint64_t base = VIRTIO + (random & 0x1f) * 0x200;
-	uint8_t *rings = (uint8_t *)SCRATCH + (random >> 8 & 0xff0);
+	uint64_t base = VIRTIO + (random & 7 ? 0 : (random >> 3 & 0x1f) * 0x200);
+	uint64_t at = SCRATCH + (this_cpu()->saved[12] & 0x38000);
+	unsigned size = 1u << below(8), sense = random >> 20 & 3;
 
-	for (unsigned i = 0; i < 64; i++)
-		((volatile uint64_t *)rings)[i] =
-			below(2) ? random64() >> below(64) : RAM + below(2 * RAM_SIZE);
+	make_rings(at, size, sense);
 	store(base + 0x70, 0);
-	store(base + 0x70, 0xb);
 	store(base + 0x24, 1);
 	store(base + 0x20, 1);
+	store(base + 0x24, 0);
+	store(base + 0x20, (uint32_t)(random >> 24 & 1) << 29);
 	store(base + 0x70, 0xb);
-	store(base + 0x30, (uint32_t)below(4));
-	store(base + 0x38, 1u << below(10));
+	store(base + 0x30, (uint32_t)below(sense ? 2 : 4));
+	store(base + 0x38, size);
 	for (unsigned i = 0; i < 3; i++) {
-		uint64_t at = below(4) ? (uint64_t)(uintptr_t)rings + below(64) * 16 : random64();
+		uint64_t part = sense || below(4) ? at + i * RING : random64();
 
-		store(base + 0x80 + i * 0x10, (uint32_t)at);
-		store(base + 0x84 + i * 0x10, (uint32_t)(at >> 32));
+		store(base + 0x80 + i * 0x10, (uint32_t)part);
+		store(base + 0x84 + i * 0x10, (uint32_t)(part >> 32));
 	}
 	store(base + 0x44, 1);
 	store(base + 0x70, 0xf);
-	for (unsigned i = 0; i < 4; i++)
-		store(base + 0x50, (uint32_t)below(4));
+	for (unsigned i = 0; i < 4; i++) {
+		((volatile uint16_t *)(at + RING))[1] += (uint16_t)below(3);
+		store(base + 0x50, (uint32_t)below(3));
+	}
 	poke(base + below(0x200), random >> 16);
 }
 
