@@ -18,11 +18,17 @@ struct line {
 
 static void (*log_sink)(void *self, const char *line, unsigned len);
 static void *log_self;
+static bool log_runs;
 
 void vmm_log_to(void (*sink)(void *self, const char *line, unsigned len), void *self)
 {
 	log_self = self;
 	log_sink = sink;
+}
+
+void vmm_log_run(void)
+{
+	log_runs = true;
 }
 
 /* One byte stays free for the line's end. */
@@ -102,7 +108,7 @@ void vmm_log(const char *format, ...)
 	format_line(&l, format, &args);
 	va_end(args);
 
-	if (log_sink) {
+	if (log_runs && log_sink) {
 		log_sink(log_self, l.text, l.len);
 		return;
 	}

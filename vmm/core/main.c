@@ -24,6 +24,7 @@ int main(void)
 	err = machine_load(&machine);
 	if (err)
 		return 1;
+	vmm_log_run();
 	if (!vcpu_start(&machine.vcpu[0], machine.boot_pc, machine.boot_x0)) {
 		vmm_log("the first vCPU does not start");
 		return 1;
