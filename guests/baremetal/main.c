@@ -5,55 +5,87 @@
  *   led-gpios   the LED's line
  *   period-ms   the LED's period: it toggles every half of it
  *   report-s    seconds between two lines on the console
+ *   edges       1: a line for each change of the LED, too (takt/edge.h)
  *
  * A tick interrupt releases activities by a table. Urgent ones run in the interrupt and preempt
  * the others, which run one after the other in the main loop; when none is left, the vCPU sleeps.
+ * What is typed on the session "console" arrives as an interrupt, too: `assert` ends the guest.
  * The file is compiled without FP registers, because interrupts run in it.
  */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include <takt/edge.h>
 #include <takt/env.h>
 #include <takt/proto/gpio.h>
 #include <takt/pv.h>
 #include <takt/rt.h>
 
 #define TICK_VIRQ 8 /* any of 0..31; a higher one would interrupt its handler */
-#define TICK_MASK (1u << TICK_VIRQ)
+#define INPUT_VIRQ 7
+#define MASK (1u << TICK_VIRQ | 1u << INPUT_VIRQ)
 #define TICK_HZ 1000
 
 struct activity {
 	void (*run)(void);
-	uint64_t every, next; /* ticks */
+	uint64_t every, next; /* ticks; 0: not released by the tick */
 	bool urgent;
 	volatile bool due;
 };
 
 static void toggle_led(void);
 static void report(void);
+static void report_edge(void);
+static void take_input(void);
+
+enum { LED, REPORT, EDGE, INPUT };
 
 static struct activity activities[] = {
-	{.run = toggle_led, .urgent = true},
-	{.run = report},
+	[LED] = {.run = toggle_led, .urgent = true},
+	[REPORT] = {.run = report},
+	[EDGE] = {.run = report_edge},
+	[INPUT] = {.run = take_input},
 };
 #define ACTIVITIES (sizeof(activities) / sizeof(activities[0]))
 
 static struct pv_vcpu vcpu;
 static takt_slot led;
 static takt_ticks started, tick_length;
+static bool edges;
 
 /* Written at interrupt level. */
 static struct {
 	volatile uint64_t ticks, interrupts, toggles, errors;
 	volatile takt_ticks latest; /* greatest lateness of a tick */
 } seen;
+static struct edge last_edge;
 
+/* At interrupt level, and its instant is a tick: the one that is being handled. */
 static void toggle_led(void)
 {
-	if (gpio_set(led, ++seen.toggles & 1))
+	struct edge *e = &last_edge;
+
+	e->number = ++seen.toggles;
+	e->level = e->number & 1;
+	e->due = started + seen.ticks * tick_length;
+	e->before = takt_now();
+	if (gpio_set(led, e->level))
 		seen.errors++;
+	e->after = takt_now();
+	activities[EDGE].due = edges;
+}
+
+static void report_edge(void)
+{
+	static char line[EDGE_LINE];
+	uint32_t open = pv_mask();
+	struct edge e = last_edge;
+
+	pv_unmask(open);
+	pv_log(line, edge_line(line, "rtos", &e));
 }
 
 static void report(void)
@@ -68,6 +100,38 @@ static void report(void)
 	pv_log(line, (unsigned)len);
 }
 
+static void obey(const char *command)
+{
+	static const char failed[] = "stopped: assertion failed (asked for)\n",
+			  help[] = "assert: fails an assertion, the end of this guest\n";
+
+	if (!strcmp(command, "assert")) {
+		pv_log(failed, sizeof(failed) - 1);
+		pv_stop();
+	}
+	if (*command)
+		pv_log(help, sizeof(help) - 1);
+}
+
+/* Characters make a command until its line ends; what does not fit is no command. */
+static void take_input(void)
+{
+	static char command[16];
+	static unsigned len;
+	char c;
+
+	while (pv_read(&c, 1)) {
+		if (c != '\r' && c != '\n') {
+			if (len < sizeof(command) - 1)
+				command[len++] = c;
+			continue;
+		}
+		command[len] = 0;
+		len = 0;
+		obey(command);
+	}
+}
+
 /*
  * The tick. Ticks that passed while it was pending come as one interrupt, so their number is taken
  * from the clock; an activity that missed several of its instants runs once, at the next phase.
@@ -76,6 +140,8 @@ void pv_interrupt(unsigned n)
 {
 	takt_ticks late, now = takt_now();
 
+	if (n == INPUT_VIRQ)
+		activities[INPUT].due = true;
 	if (n != TICK_VIRQ)
 		return;
 	seen.interrupts++;
@@ -86,7 +152,7 @@ void pv_interrupt(unsigned n)
 	for (unsigned i = 0; i < ACTIVITIES; i++) {
 		struct activity *a = &activities[i];
 
-		if (seen.ticks < a->next)
+		if (!a->every || seen.ticks < a->next)
 			continue;
 		a->next += ((seen.ticks - a->next) / a->every + 1) * a->every;
 		if (a->urgent)
@@ -124,11 +190,11 @@ static void guest(void)
 		pv_stop();
 	}
 	for (;;) {
-		uint32_t open = pv_mask() | TICK_MASK;
+		uint32_t open = pv_mask() | MASK;
 		struct activity *a = take_due();
 
 		if (!a)
-			(void)pv_wait(TICK_MASK, TAKT_NEVER);
+			(void)pv_wait(MASK, TAKT_NEVER);
 		pv_unmask(open);
 		if (a)
 			a->run();
@@ -162,7 +228,10 @@ int main(void)
 	activities[0].every = activities[0].next = period_ms * TICK_HZ / 2000;
 	activities[1].every = activities[1].next = report_s * TICK_HZ;
 	vcpu = (struct pv_vcpu){.name = "baremetal", .guest = guest, .upcall = pv_upcall};
+	edges = env_number("edges", 0);
 	err = pv_start(&vcpu);
+	if (!err)
+		err = pv_input(&vcpu, INPUT_VIRQ);
 	if (err) {
 		printf("cannot start the guest: %s\n", rt_error(err));
 		return EXIT_FAILURE;

@@ -5,6 +5,7 @@
  *   led-gpios   the LED's line
  *   period-ms   the LED's period: it toggles every half of it
  *   report-s    seconds between two lines on the console
+ *   edges       1: a line for each change of the LED, too (takt/edge.h)
  *
  * On the session "console" there is a shell.
  */
@@ -15,6 +16,7 @@
 #include <FreeRTOS.h>
 #include <task.h>
 
+#include <takt/edge.h>
 #include <takt/env.h>
 #include <takt/proto/gpio.h>
 #include <takt/rt.h>
@@ -28,17 +30,24 @@
 #define STACK_WORDS 1024
 
 static takt_slot led;
-static uint64_t period_ms, report_s;
+static uint64_t period_ms, report_s, edges;
 
 static struct {
 	volatile uint64_t toggles, errors;
 	volatile double late_us, late_max_us; /* sum, greatest */
 } seen;
 
+static void log_edge(const struct edge *e)
+{
+	char line[EDGE_LINE];
+
+	pv_log(line, edge_line(line, "rtos", e));
+}
+
 static void led_task(void *argument)
 {
 	TickType_t last = xTaskGetTickCount(), half = pdMS_TO_TICKS(period_ms) / 2;
-	unsigned level = 0;
+	struct edge e = {0};
 
 	(void)argument;
 	for (;;) {
@@ -46,13 +55,18 @@ static void led_task(void *argument)
 
 		/* False where the instant had passed: this one is late, the rhythm stays. */
 		(void)xTaskDelayUntil(&last, half);
-		if (gpio_set(led, level ^= 1))
+		e.before = takt_now();
+		if (gpio_set(led, e.level ^= 1))
 			seen.errors++;
-		late = (double)(takt_now() - port_tick_instant(last)) * 1e6 / (double)takt_hz();
+		e.after = takt_now();
+		e.due = port_tick_instant(last);
+		late = (double)(e.after - e.due) * 1e6 / (double)takt_hz();
 		seen.late_us += late;
 		if (late > seen.late_max_us)
 			seen.late_max_us = late;
-		seen.toggles++;
+		e.number = ++seen.toggles;
+		if (edges)
+			log_edge(&e);
 	}
 }
 
@@ -110,6 +124,7 @@ int main(void)
 	}
 	period_ms = env_number("period-ms", 500);
 	report_s = env_number("report-s", 10);
+	edges = env_number("edges", 0);
 	if (period_ms < 2 || period_ms > 3600000 || !report_s || report_s > 86400) {
 		printf("period-ms or report-s is out of range\n");
 		return EXIT_FAILURE;

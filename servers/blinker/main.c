@@ -6,17 +6,20 @@
  *   led-gpios      the line
  *   period-ms      period of the LED: it toggles every half of it
  *   report-s       seconds between two reports of one line; 0: none
+ *   edges          1: a line for each change of the LED, too (takt/edge.h)
  *   report-priority, report-budget-us, report-period-us
  *                  time for the thread that prints, from the program's share
  *
  * The thread that prints is another one, so that no console makes a toggle late. On the session
- * "console" it answers to `report`, with the whole histogram, and to `clear`.
+ * "console" it answers to `report`, with the whole histogram, to `clear`, and to `fault`: what becomes
+ * of it then is in its description.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <takt/edge.h>
 #include <takt/proto/console.h>
 #include <takt/proto/gpio.h>
 #include <takt/rt.h>
@@ -24,11 +27,18 @@
 #include "lateness.h"
 
 #define INPUT_BADGE 1
+#define EDGE_BADGE 2
+#define EDGES 64 /* a power of two */
 #define COMMAND_SIZE 16
 #define NS_PER_S 1000000000ull
 
 static struct lateness lateness;
 static takt_ticks report_every;
+
+/* Changes that are to be printed: written by the LED's thread, read by the one that prints. */
+static struct edge edges[EDGES];
+static _Atomic uint64_t edges_put, edges_got;
+static takt_slot edges_bell; /* 0: nobody wants them */
 
 /* --- Reports ---------------------------------------------------------------------------------- */
 
@@ -62,14 +72,39 @@ static void report(bool full)
 		histogram(&f);
 }
 
+static void print_edges(void)
+{
+	uint64_t to = atomic_load_explicit(&edges_put, memory_order_acquire);
+	uint64_t from = edges_got;
+
+	for (; from != to; from++) {
+		char line[EDGE_LINE];
+
+		edge_line(line, "blinker", &edges[from % EDGES]);
+		fputs(line, stdout);
+		atomic_store_explicit(&edges_got, from + 1, memory_order_release);
+	}
+}
+
+static __attribute__((noreturn)) void fault(void)
+{
+	volatile uintptr_t nowhere = 8;
+
+	printf("blinker: a fault was asked for\n");
+	for (;;)
+		*(volatile int *)nowhere = 0;
+}
+
 static void obey(const char *command)
 {
 	if (!strcmp(command, "report"))
 		report(true);
 	else if (!strcmp(command, "clear"))
 		lateness_clear(&lateness);
+	else if (!strcmp(command, "fault"))
+		fault();
 	else if (*command)
-		printf("report: how late the LED was; clear: count anew\n");
+		printf("report: how late the LED was; clear: count anew; fault: end by one\n");
 }
 
 /* Characters make a command until its line ends; what does not fit is no command. */
@@ -106,6 +141,11 @@ static void reporter(void *unused)
 		err = console_notify(session, irq);
 	if (err)
 		printf("blinker: gets no input: %s\n", rt_error(err));
+	if (edges_bell) {
+		err = takt_irq_bind_thread(edges_bell, rt_thread_self(), EDGE_BADGE);
+		if (err)
+			printf("blinker: prints no edges: %s\n", rt_error(err));
+	}
 	for (;;) {
 		struct takt_msg m = {0};
 
@@ -114,9 +154,12 @@ static void reporter(void *unused)
 
 			report(false);
 			next = lateness_next(next, report_every, takt_now(), &missed);
-		} else {
-			take_input(session);
+			continue;
 		}
+		if (m.w[0] & EDGE_BADGE)
+			print_edges();
+		if (m.w[0] & INPUT_BADGE)
+			take_input(session);
 	}
 }
 
@@ -125,6 +168,12 @@ static int start_reporter(void)
 	static struct rt_thread t = {.name = "reporter", .fn = reporter};
 	int err;
 
+	if (env_number("edges", 0)) {
+		edges_bell = env_slot_alloc();
+		err = takt_create_irq(TAKT_SELF_FACTORY, edges_bell);
+		if (err)
+			return err;
+	}
 	t.cpu = (unsigned)env_number("cpu", 0);
 	t.sc = env_slot_alloc();
 	err = takt_scheduler_create_sc(
@@ -146,27 +195,40 @@ static int take_line(takt_slot led)
 	return err;
 }
 
+/* One that finds no room is left out: its number is missing then. */
+static void keep_edge(const struct edge *e)
+{
+	uint64_t put = edges_put;
+
+	if (!edges_bell || put - atomic_load_explicit(&edges_got, memory_order_acquire) == EDGES)
+		return;
+	edges[put % EDGES] = *e;
+	atomic_store_explicit(&edges_put, put + 1, memory_order_release);
+	(void)!takt_irq_trigger(edges_bell);
+}
+
 static int blink(takt_slot led, takt_ticks half)
 {
-	takt_ticks next = takt_now() + half;
-	unsigned level = 0;
+	struct edge e = {.due = takt_now() + half};
 
 	for (;;) {
-		takt_ticks now, late;
-		uint64_t missed;
+		uint64_t missed, next;
 		int err;
 
-		takt_sleep_until(next);
-		now = takt_now();
-		late = now - next;
-		level ^= 1;
-		err = gpio_set(led, level);
+		takt_sleep_until(e.due);
+		e.before = takt_now();
+		e.level ^= 1;
+		err = gpio_set(led, e.level);
 		if (err)
 			return err;
+		e.after = takt_now();
+		e.number++;
 		/* Keep the rhythm, and the phase of the LED, when instants have passed already. */
-		next = lateness_next(next, half, takt_now(), &missed);
-		level ^= missed & 1;
-		lateness_add(&lateness, takt_ticks_to_ns(late), missed);
+		next = lateness_next(e.due, half, takt_now(), &missed);
+		lateness_add(&lateness, takt_ticks_to_ns(e.before - e.due), missed);
+		keep_edge(&e);
+		e.due = next;
+		e.level ^= missed & 1;
 	}
 }
 

@@ -157,10 +157,10 @@ def board_tree(**board):
 
 
 class Edge:
-    """A change of an LED: host time in seconds, LED number, new state."""
+    """A change of an LED: host time in seconds, LED number, new state, its number among all."""
 
-    def __init__(self, when, led, state):
-        self.when, self.led, self.state = when, led, state
+    def __init__(self, when, led, state, order=0):
+        self.when, self.led, self.state, self.order = when, led, state, order
 
 
 class Leds:
@@ -190,7 +190,8 @@ class Leds:
                 *lines, self.rest = (self.rest + data).split(b"\n")
                 for line in lines:
                     if m := self.PATTERN.search(line):
-                        new.append(Edge(float(m[1]), int(m[2]), int(m[3])))
+                        new.append(Edge(float(m[1]), int(m[2]), int(m[3]),
+                                        len(self.edges) + len(new)))
         except BlockingIOError:
             pass
         self.edges += new

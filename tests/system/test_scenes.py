@@ -1,0 +1,350 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The demo in good times and bad: whatever becomes of one of the three, the others keep their rhythm,
+and the LED of a dead one stays as it left it. Each change of an LED is compared with what its program
+says of it (takt/edges.py). On one CPU time is counted, and no change is more than BOUND late; on more
+CPUs the host's scheduling is in the figures, and the number and order of changes are tested.
+
+Without arguments: some scenes on one CPU. With the word all: all of them, on 1, 2 and 4 CPUs; with
+names of courses and numbers of CPUs: these. A table and a picture are left in the build folder."""
+
+import pathlib
+import re
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+
+import pexpect                                                               # noqa: E402
+from takt import description, edges, machine, scenario, timeline             # noqa: E402
+from takt.tap import Failure, Steps, check                                   # noqa: E402
+
+LINUX, RT_GUEST, NATIVE = 0, 1, 2
+NAMES = {RT_GUEST: "rtos", NATIVE: "blinker"}       # in the programs' lines
+SESSIONS = {"linux": 1, "rtos": 2, "blinker": 3, "monitor": 4}
+# ns, of the instants that the programs have in mind. FreeRTOS's own way from its tick to its task
+# takes most of it.
+BOUND = {RT_GUEST: 3000, NATIVE: 2500}
+HALF_PERIODS = 8        # of the slowest LED, in each scene
+PICTURED = 2.0          # seconds of each scene
+STALLED = 240           # seconds of the host without a change that should come
+RESTARTS = 20
+OUT = machine.BUILD / "scenes"
+
+
+class Stage:
+    """A machine, what its programs say, and the scenes so far: rows of the table."""
+
+    def __init__(self, m, cpus):
+        self.m, self.cpus, self.exact = m, cpus, cpus == 1
+        self.log = edges.Log()
+        m.serial.logfile_read = self.log
+        self.half = {number: round(led.period * 5e8)
+                     for number, led in description.leds(f"scenes-{cpus}").items() if led.period}
+        self.rows, self.strips = [], []
+
+    def pump(self):
+        """Reads what there is, or a little time."""
+        if self.m.serial.expect([r"edge \w+ \d+ [^\n]*\n", pexpect.TIMEOUT, pexpect.EOF], 0.5) == 2:
+            raise Failure("QEMU has ended")
+        self.m.leds.read()
+
+    def told(self, led):
+        return self.log.count(NAMES[led])
+
+    def wait(self, done, otherwise):
+        """Until done(), as long as changes come at all."""
+        seen, since = 0, time.monotonic()
+        while not done():
+            self.pump()
+            if len(self.m.leds.edges) != seen:
+                seen, since = len(self.m.leds.edges), time.monotonic()
+            check(time.monotonic() < since + STALLED, f"no LED changes any more: {otherwise}")
+
+    def counts(self):
+        return {led: len(self.m.leds.of(led)) for led in (LINUX, RT_GUEST, NATIVE)}
+
+    def pass_time(self, alive, half_periods=HALF_PERIODS):
+        start = {led: self.told(led) for led in alive}
+        for led in alive:
+            count = half_periods * (2 if led == NATIVE else 1)
+            self.wait(lambda: self.told(led) >= start[led] + count, f"waiting for LED {led}")
+
+    def settle(self, alive):
+        """Until the programs have told of all changes that were seen so far."""
+        self.m.leds.read()
+        end = self.counts()
+        self.wait(lambda: all(self.told(led) >= end[led] for led in alive), "the programs' own words")
+        return end
+
+    def session(self, name):
+        self.m.serial.send(f"\x14{SESSIONS[name]}")
+        scenario.expect(self.m.serial, f"session {SESSIONS[name]}: {name}", 60,
+                        f"no session of {name}")
+
+    def monitor(self, line, answer):
+        self.session("monitor")
+        self.m.serial.send("\r")
+        scenario.expect(self.m.serial, "takt> ", 60, "the monitor does not prompt")
+        self.m.serial.send(line + "\r")
+        scenario.expect(self.m.serial, rf"\n{re.escape(answer)}", 120, f"no '{answer}'")
+
+    def boot(self):
+        scenario.expect(self.m.serial, "takt-linux: ready", 400, "Linux did not get ready")
+        scenario.expect(self.m.serial, scenario.PROMPT, 60, "no shell prompt")
+
+    def type(self, line):
+        scenario.command(self.m.serial, line, 120)
+
+
+def strip(stage, led, begin, end, spans, remark, still):
+    """For the picture: the scene's last seconds."""
+    pairs = [pair for span in spans.values() for pair in span.edges]
+    start = max(inside.last for _, inside in pairs) - PICTURED * 1e9
+    own = stage.m.leds.of(led)[:end]
+    if led in spans:
+        shown = [((x.last - start) / 1e9, x.level) for _, x in spans[led].edges]
+    else:
+        shown = edges.timeline(own[begin:], pairs, start)
+    before = own[:begin] + [e for e, (at, _) in zip(own[begin:], shown) if at < 0]
+    return timeline.Strip(("Linux", "RTOS", "native")[led], before[-1].state if before else 0, shown,
+                          remark, still)
+
+
+def verdict(stage, name, begin, end, alive, linux):
+    """Tests a scene's changes, and enters it in table and picture. `linux`: its LED blinks (True), is
+    frozen (False), or may do either (None)."""
+    problems, spans, row, strips = [], {}, {}, {}
+    for led in (RT_GUEST, NATIVE):
+        if led not in alive:
+            row[led] = (end[led] - begin[led], None, end[led] == begin[led])
+            continue
+        span = spans[led] = edges.Span(stage.m.leds.of(led), stage.log.said[NAMES[led]],
+                                       stage.half[led], begin[led] + 1, end[led])
+        found = list(span.problems)
+        if not span.edges:
+            found.append("no change")
+        if stage.exact and span.missed:
+            found.append(f"{span.missed} changes missing")
+        if stage.exact and span.worst > BOUND[led]:
+            found.append(f"{span.worst} ns late")
+        if span.earliest < 0:
+            found.append(f"{-span.earliest} ns early")
+        row[led] = (len(span.edges), span.worst, not found)
+        problems += [f"LED {led}: {text}" for text in found]
+    problems += edges.disorder(spans.values())
+    changes = end[LINUX] - begin[LINUX]
+    row[LINUX] = (changes, None, linux is None or bool(changes) == linux)
+    for led in (LINUX, RT_GUEST, NATIVE):
+        count, worst, good = row[led]
+        if not good and worst is None:
+            problems.append(f"LED {led} changed {count} times")
+        still = not count
+        remark = ("stays as it was left" if still else f"{count} edges" if worst is None else
+                  f"{count} edges, latest {worst / 1000:.2f} µs")
+        strips[led] = strip(stage, led, begin[led], end[led], spans, remark, still)
+    stage.rows.append((stage.cpus, name, row))
+    stage.strips.append((name, list(strips.values())))
+    check(not problems, f"{name}: " + "; ".join(problems[:8]))
+
+
+def scene(steps, stage, name, act, alive=(RT_GUEST, NATIVE), linux=True, after=None):
+    """`act` starts something; it is watched from its beginning, or where `alive` or Linux lose their
+    lives by it, from its end."""
+    dies = linux is False or len(alive) < 2
+    stage.settle((RT_GUEST, NATIVE) if not dies else alive)
+    begin = stage.counts()
+    act(stage)
+    if dies:
+        stage.settle(alive)
+        for led in (RT_GUEST, NATIVE):
+            if led in alive:            # those that go on do so over the death, too
+                continue
+            begin[led] = stage.counts()[led]
+        begin[LINUX] = begin[LINUX] if linux else stage.counts()[LINUX]
+    stage.pass_time(alive)
+    verdict(stage, name, begin, stage.settle(alive), alive, linux)
+    if after:
+        after(stage)
+    steps.done(f"{stage.cpus} CPUs: {name}")
+
+
+# --- What is done to Linux, and by it ---------------------------------------------------------------
+
+def idle(_):
+    pass
+
+
+def compute(stage):
+    stage.type('P=')
+    stage.type('n() { while :; do :; done; }')
+    for _ in range(stage.cpus):
+        stage.type('n & P="$P $!"')
+
+
+def io(stage):
+    """Interrupts and exits: timers, the console, and an LED as fast as it can."""
+    stage.type("P=; L=/sys/class/leds/*")
+    stage.type("echo none > $L/trigger")
+    stage.type("t() { while :; do usleep 200; done; }")
+    stage.type("l() { while :; do echo 1; echo 0; done; }")
+    stage.type("o() { while sleep 0.02; do echo .; done; }")
+    stage.type('t & P="$P $!"')
+    stage.type('l > $L/brightness & P="$P $!"')
+    stage.type('o & P="$P $!"')
+
+
+def memory(stage):
+    stage.type("P=; m() { while :; do tail /dev/zero; done; }")
+    stage.type('m 2>/dev/null & P="$P $!"')
+
+
+def stop(stage):
+    stage.m.serial.sendline("kill $P")
+    stage.m.serial.sendline("echo heartbeat > $L/trigger" if False else "")
+    scenario.expect(stage.m.serial, scenario.PROMPT, 120, "no prompt any more")
+    scenario.expect(stage.m.serial, scenario.PROMPT, 120, "no prompt any more")
+
+
+def stop_io(stage):
+    stop(stage)
+    stage.type("echo heartbeat > $L/trigger")
+
+
+def stop_memory(stage):
+    stop(stage)
+    killed = scenario.command(stage.m.serial, "dmesg | grep -c 'Out of memory'", 120)
+    check(int(killed.split()[-1]) > 0, "Linux's memory was not exhausted")
+
+
+def panic(stage):
+    scenario.crash(stage.m.serial)
+    # The last thing that Linux does is to turn its LED off.
+    stage.wait(lambda: stage.m.leds.of(LINUX)[-1].state == 0, "LED 0 is on after Linux's crash")
+
+
+def wild(stage):
+    """Writes to where Linux's machine has nothing, or the board has devices and others' memory; then
+    to its interrupt controller."""
+    for address in ("0", "0x3f000000", "0x09040000", "0x50000000", "0x5ffff000", "0x0a000000",
+                    "0x7ffffff000"):
+        stage.type(f"devmem {address} 32 0xffffffff")
+    stage.m.serial.sendline("devmem 0x08000000 32 0")
+
+
+# --- What is done to Linux, and to the others -------------------------------------------------------
+
+def kill(stage):
+    stage.monitor("kill linux", "linux: stopped")
+
+
+def restarts(stage):
+    stage.monitor("start linux", "linux: running")
+    for n in range(RESTARTS):
+        stage.pass_time((NATIVE,), n % 4)           # it is somewhere else in its boot each time
+        stage.monitor("restart linux", "linux: running")
+    stage.boot()
+
+
+def guest_asserts(stage):
+    stage.session("rtos")
+    stage.m.serial.send("assert\r")
+    scenario.expect(stage.m.serial, "assertion failed", 60, "the guest goes on")
+    scenario.expect(stage.m.serial, r"rtos: .*(ended|stopped)", 60, "root does not tell its end")
+
+
+def native_faults(stage):
+    stage.session("blinker")
+    stage.m.serial.send("fault\r")
+    scenario.expect(stage.m.serial, "a fault was asked for", 60, "the program goes on")
+    scenario.expect(stage.m.serial, r"blinker: .*(fault|ended|stopped)", 60, "no word of its end")
+
+
+# --- Courses: what one machine goes through ---------------------------------------------------------
+
+def load(steps, stage):
+    scene(steps, stage, "Linux is idle", idle)
+    scene(steps, stage, "Linux computes on all its CPUs", compute, after=stop)
+    scene(steps, stage, "interrupt and I/O load", io, after=stop_io)
+    scene(steps, stage, "Linux's memory is exhausted", memory, linux=None, after=stop_memory)
+    scene(steps, stage, "Linux panics (SysRq)", panic, linux=False)
+
+
+def brief(steps, stage):
+    scene(steps, stage, "Linux is idle", idle)
+    scene(steps, stage, "Linux computes on all its CPUs", compute, after=stop)
+    scene(steps, stage, "Linux panics (SysRq)", panic, linux=False)
+    scene(steps, stage, "the native program faults", native_faults, (RT_GUEST,), linux=None)
+
+
+def writes(steps, stage):
+    scene(steps, stage, "Linux writes where it should not", wild, linux=None)
+
+
+def power(steps, stage):
+    scene(steps, stage, "the machine is killed", kill, linux=False)
+    scene(steps, stage, f"the machine is restarted {RESTARTS} times", restarts)
+
+
+def guest(steps, stage):
+    scene(steps, stage, "the RTOS fails an assertion", guest_asserts, (NATIVE,))
+
+
+def native(steps, stage):
+    scene(steps, stage, "the native program faults", native_faults, (RT_GUEST,))
+
+
+COURSES = {"brief": brief, "load": load, "writes": writes, "power": power, "guest": guest,
+           "native": native}
+ALL = [name for name in COURSES if name != "brief"]
+
+
+# --- Results ----------------------------------------------------------------------------------------
+
+def table(rows):
+    text = [f"{'CPUs':4}  {'scene':36}{'Linux':>18}{'RTOS':>24}{'native':>24}"]
+    for cpus, name, row in rows:
+        cells = []
+        for led in (LINUX, RT_GUEST, NATIVE):
+            count, worst, good = row[led]
+            what = "frozen" if not count else f"{count} edges"
+            if worst is not None:
+                what += f" {worst / 1000:.2f} us"
+            cells.append(f"{what}, {'ok' if good else 'FAILED'}")
+        text.append(f"{cpus:4}  {name:36}{cells[0]:>18}{cells[1]:>24}{cells[2]:>24}")
+    return "\n".join(text) + "\n"
+
+
+def course(steps, name, cpus, rows, scenes):
+    options = {"smp": cpus, "icount": cpus == 1}
+    with machine.Machine(lambda trace: machine.command(f"scenes-{cpus}", trace, **options)) as m:
+        stage = Stage(m, cpus)
+        try:
+            stage.boot()
+            stage.settle((RT_GUEST, NATIVE))
+            COURSES[name](steps, stage)
+        finally:
+            rows += stage.rows
+            if cpus == 1:
+                scenes += stage.strips
+
+
+def main():
+    words = sys.argv[1:]
+    cpus = [int(word) for word in words if word.isdigit()] or ([1, 2, 4] if words else [1])
+    names = [word for word in words if word in COURSES] or (ALL if words else ["brief"])
+    steps, rows, scenes = Steps(), [], []
+    for count in cpus:
+        for name in names:
+            steps.run(course, name, count, rows, scenes)
+    steps.plan()
+    OUT.mkdir(exist_ok=True)
+    text = table(rows)
+    (OUT / "table.txt").write_text(text)
+    (OUT / "timeline.svg").write_text(timeline.picture(
+        "LEDs on one CPU, the last seconds of each scene, in the board's own time", scenes, PICTURED))
+    print("".join(f"# {line}\n" for line in text.splitlines()), end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Each change of an LED twice: as its program printed it (lib/include/takt/edge.h), with exact times
+by the board's counter, and as it was seen from outside; and whether the two tell the same."""
+
+import re
+
+
+class Inside:
+    """What a program said of one change; times in nanoseconds of the board's counter. The change came
+    not before `first` and not after `last`."""
+
+    def __init__(self, level, due, before, after):
+        self.level, self.due = level, due
+        self.first, self.last = due + before, due + after
+
+    @property
+    def late(self):
+        return self.last - self.due
+
+
+class Log:
+    """Takes what the serial line prints, as a file would; {program: {number: Inside}}."""
+
+    PATTERN = re.compile(rb"edge (\w+) (\d+) ([01]) due (\d+) set (-?\d+)\.\.(-?\d+) ns")
+
+    def __init__(self):
+        self.rest = b""
+        self.said = {}
+
+    def write(self, data):
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for m in filter(None, map(self.PATTERN.search, lines)):
+            level, due, before, after = map(int, m.groups()[2:])
+            self.said.setdefault(m[1].decode(), {})[int(m[2])] = Inside(level, due, before, after)
+
+    def flush(self):
+        pass
+
+    def count(self, program):
+        """The number of the last change that it told of."""
+        return max(self.said.get(program, {0: None}))
+
+
+class Span:
+    """What became of one LED between two of its changes, counted from 1 on. `problems` are of what was
+    seen and said; `missed` instants without a change. worst: the latest change, in nanoseconds."""
+
+    def __init__(self, seen, said, half, first, last):
+        """`seen`: the LED's changes from outside, all of them; `said`: {number: Inside}."""
+        self.edges, self.worst, self.earliest, self.missed = [], 0, 0, 0
+        self.problems = []
+        for number in range(first, last + 1):
+            inside = said.get(number)
+            if not inside:
+                self.problems.append(f"its program does not know of change {number}")
+                continue
+            if seen[number - 1].state != inside.level:
+                self.problems.append(f"change {number} was to {seen[number - 1].state} outside, to "
+                                     f"{inside.level} inside")
+            before = said.get(number - 1)
+            if before and inside.due - before.due != half:
+                self.missed += (inside.due - before.due) // half - 1
+                if (inside.due - before.due) % half:
+                    self.problems.append(f"change {number} is out of phase")
+            self.edges.append((seen[number - 1], inside))
+            self.worst = max(self.worst, inside.late)
+            self.earliest = min(self.earliest, inside.first - inside.due)
+
+
+def disorder(spans):
+    """Changes of several LEDs whose order outside is not the one that their programs tell; where the
+    programs leave it open, either will do."""
+    merged = sorted((pair for span in spans for pair in span.edges), key=lambda pair: pair[0].order)
+    return [f"LED {b.led} changed after LED {a.led} outside, {x.first - y.last} ns before it inside"
+            for (a, x), (b, y) in zip(merged, merged[1:]) if x.first > y.last]
+
+
+def timeline(edges, known, begin):
+    """[(seconds, state)] of an LED of which only the outside is known: between two changes that are
+    known by the board's counter, [(seen, Inside)], the host's clock tells where."""
+    points = sorted((seen.when, inside.last) for seen, inside in known)
+    found = []
+    for edge in edges:
+        for (w0, t0), (w1, t1) in zip(points, points[1:]):
+            if w0 <= edge.when <= w1:
+                at = t0 + (t1 - t0) * ((edge.when - w0) / (w1 - w0) if w1 > w0 else 0)
+                found.append(((at - begin) / 1e9, edge.state))
+                break
+    return found
