@@ -11,10 +11,15 @@ void test_hostile(void)
 {
 	unsigned v = find("hostile"), steps = 0, running = 0;
 	uint64_t millis = env_number("millis", 2000), consumed;
-	struct control_account before = account(), after;
-	struct beat beat = read_beat();
+	struct control_account before, after;
+	struct beat beat;
 	takt_ticks end;
 
+	/* Root may still be building the others. */
+	ok(wait_state(find("pv"), CONTROL_RUNNING) && wait_state(find("tester"), CONTROL_RUNNING),
+	   "its neighbours run");
+	before = account();
+	beat = read_beat();
 	ok(start(v), "the hostile machine starts");
 	end = takt_now() + takt_ns_to_ticks(millis * 1000000);
 	while (takt_now() < end) {

@@ -38,7 +38,7 @@ static void poke(uint64_t at, uint64_t random)
 /* Accesses whose syndrome does not say what they are. */
 static void poke_oddly(uint64_t at, uint64_t random)
 {
-	uint64_t value = random64();
+	uint64_t value = random64(), status;
 
 	switch (random % 6) {
 	case 0:
@@ -51,8 +51,8 @@ static void poke_oddly(uint64_t at, uint64_t random)
 		__asm__ volatile("str %1, [%0], #8" : "+r"(at) : "r"(value) : "memory");
 		break;
 	case 3:
-		__asm__ volatile("ldxr %0, [%1]\n\tstxr %w0, %0, [%1]"
-				 : "=&r"(value)
+		__asm__ volatile("ldxr %0, [%2]\n\tstxr %w1, %0, [%2]"
+				 : "=&r"(value), "=&r"(status)
 				 : "r"(at)
 				 : "memory");
 		break;
