@@ -60,6 +60,9 @@ void machine_save(struct cpu *c);
  * pending for it. */
 void machine_before_guest(struct thread *t);
 
+/* As sched_same: the guest that was interrupted goes on as it is. */
+bool machine_same(const struct cpu *c) MUST_CHECK;
+
 /* A trap from the guest. Returns true if the kernel dealt with it (WFI, lazily switched state, an
  * interrupt-controller register, select-SC); false: it goes to the monitor. */
 bool machine_trap(struct thread *t, u64 esr);

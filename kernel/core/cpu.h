@@ -21,6 +21,9 @@ enum world {
 	WORLD_GUEST,  /* EL1/EL0 of a machine */
 	WORLD_NONE,   /* native, but no address space and no thread */
 };
+/* cpu->not_fast, little-endian: nothing but one. */
+#define NOT_FAST_RESCHED 0x1u
+#define NOT_FAST_GUEST ((u32)WORLD_GUEST << 16)
 #define TANGLED_CALLS 1	 /* a call on the way to the tip is not yet taken, or has a deadline */
 #define TANGLED_EVENTS 2 /* the home has event SCs: see event.h */
 

@@ -19,7 +19,6 @@
 #include <object/irq.h>
 
 #define WALK_HOPS 16
-#define ONLY_RESCHED 1u /* cpu->not_fast, little-endian: `resched` and nothing else */
 
 struct cpu cpus[MAX_CPUS];
 
@@ -382,7 +381,7 @@ static NOINLINE void leave_slowly(struct cpu *c)
 {
 	bool chosen = false;
 
-	if (unlikely(c->not_fast & ~ONLY_RESCHED) && c->tangled & TANGLED_EVENTS)
+	if (unlikely(c->not_fast & ~NOT_FAST_RESCHED) && c->tangled & TANGLED_EVENTS)
 		event_sample(c);
 	for (;;) {
 		if (c->resched || inbox_top(&c->inbox) > c->prio) {
@@ -458,12 +457,36 @@ static NOINLINE void leave_to_guest(struct cpu *c)
 {
 	struct thread *t = c->thread;
 
-	if (unlikely(t->pending || t->machine)) {
+	if (unlikely(t->pending)) {
+		leave_slowly(c);
+	} else if (t->machine) {
+		if (unlikely(!machine_collect(t))) {
+			c->resched = true;
+			leave_slowly(c);
+			return;
+		}
+		context_load(c, t);
+		machine_before_guest(t);
+	} else {
+		pv_before_guest(t);
+		context_switch(c, t);
+	}
+}
+
+/* A machine's guest was left, or has trapped and goes on; nothing is to be decided. */
+static NOINLINE void leave_machine(struct cpu *c)
+{
+	struct thread *t = c->thread;
+
+	if (unlikely(t != c->loaded || t->pending || inbox_above(&c->inbox, c->prio) ||
+		     c->timer_first != timerq_next(&c->timers))) {
 		leave_slowly(c);
 		return;
 	}
-	pv_before_guest(t);
-	context_switch(c, t);
+	if (!t->in_guest)
+		context_load(c, t);
+	else
+		machine_before_guest(t);
 }
 
 void sched_leave(void)
@@ -471,7 +494,11 @@ void sched_leave(void)
 	struct cpu *c = this_cpu();
 
 	if (c->not_fast) {
-		if (unlikely(c->not_fast != ONLY_RESCHED || !leave_simply(c)))
+		if (likely(c->not_fast == NOT_FAST_RESCHED) && likely(leave_simply(c)))
+			return;
+		if (c->not_fast == NOT_FAST_GUEST)
+			leave_machine(c);
+		else
 			leave_slowly(c);
 		return;
 	}

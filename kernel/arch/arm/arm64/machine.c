@@ -207,6 +207,15 @@ void machine_before_guest(struct thread *t)
 		vgic_flush(vgic_of(t));
 }
 
+bool machine_same(const struct cpu *c)
+{
+	const struct thread *t = c->thread;
+
+	return c->not_fast == NOT_FAST_GUEST && t == c->loaded && !t->pending &&
+	       !vgic_of(t)->dirty && c->timer_first == timerq_next(&c->timers) &&
+	       !inbox_above(&c->inbox, c->prio);
+}
+
 bool machine_pending(struct thread *t)
 {
 	struct machine *m = t->machine;

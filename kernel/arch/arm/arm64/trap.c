@@ -35,7 +35,6 @@ static void guest_trap(struct thread *t, u64 esr)
 
 	t->vp->ipa = (READ_SYSREG(hpfar_el2) & 0xfffffffff0) << 8 | (far & 0xfff);
 	vcpu_exit(t, TAKT_EXIT_TRAP, esr, far);
-	this_cpu()->resched = true;
 }
 
 static void native_trap(struct thread *t, u64 esr)
@@ -102,17 +101,20 @@ void irq_poll(void)
 
 bool trap_irq(void)
 {
+	struct cpu *c = this_cpu();
 	u32 raw = irqc_ack_raw();
 	u32 intid = irqc_intid(raw);
 
 	/* Most are a device's. */
-	if (likely(intid - GIC_FIRST_SPI < IRQ_SPECIAL - GIC_FIRST_SPI && !this_cpu()->tracing)) {
+	if (likely(intid - GIC_FIRST_SPI < IRQ_SPECIAL - GIC_FIRST_SPI && !c->tracing)) {
 		irqc_drop(raw);
 		irq_hardware(intid, raw);
+	} else if (intid == platform.virt_timer_intid && !c->tracing) {
+		machine_virtual_timer(c, raw);
 	} else {
 		act_on(raw);
 	}
-	return sched_same(this_cpu());
+	return unlikely(c->world == WORLD_GUEST) ? machine_same(c) : sched_same(c);
 }
 
 /* An SError belongs to whoever ran; it cannot be told more exactly. */

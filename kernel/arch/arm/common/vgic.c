@@ -353,6 +353,35 @@ static void place(struct vgic_cpu *vc, struct virq *v, unsigned i)
 	v->lr = i + 1;
 }
 
+bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held, unsigned source)
+{
+	unsigned i = v->lr - 1u;
+
+	if ((v->flags & ~(u64)(VIRQ_TAKEN | VIRQ_HELD)) || v->sources || !enabled(v) ||
+	    !vc->loaded || vc->levels || v->next_owner != v->owner || vc->thread->events)
+		return false;
+	if (v->lr) { /* from last time: most likely the guest has ended it since */
+		if (vc->asked >> i & 1 ||
+		    vgic_hw->lr_read(i) & (vgic_hw->pending | vgic_hw->active))
+			return false;
+	} else {
+		i = (unsigned)__builtin_ctz(~vc->used);
+		if (v->held || i >= vgic_hw->lrs)
+			return false;
+		vc->in[i] = v;
+		vc->used |= 1u << i;
+		v->lr = (u8)(i + 1);
+	}
+	v->flags = v->intid < VGIC_SGIS ? 0 : VIRQ_TAKEN;
+	v->held = held;
+	v->source = (u8)source;
+	v->level = (u8)level_of(v);
+	vgic_hw->lr_write(i, vgic_hw->lr_make(v, vgic_hw->pending));
+	if (vc->thread->state == THREAD_IDLE)
+		vcpu_wake(vc->thread);
+	return true;
+}
+
 /* Writing the control register would lose the count, so this goes first. */
 static void count_ends(struct vgic_cpu *vc)
 {

@@ -9,6 +9,13 @@
  * only if it has one. The last that a caller does with v: it may go to another CPU. */
 void vgic_update(struct vgic_cpu *vc, struct virq *v);
 
+/*
+ * v arrives, with a physical interrupt (`held`) or not; SGIs: from `source`. Does what a latch,
+ * vgic_update and vgic_flush would do in the usual case: nothing else waits, v is not pending or
+ * active, and its list register, or any other one, is free. False: nothing was done.
+ */
+bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held, unsigned source) MUST_CHECK;
+
 /* v leaves the list register where it is only pending, and its queue. */
 void vgic_withdraw(struct vgic_cpu *vc, struct virq *v);
 

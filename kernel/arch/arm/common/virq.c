@@ -219,6 +219,8 @@ int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source)
 			continue;
 		}
 		v = &vgic_of(to)->own[intid];
+		if (vgic_inject(vgic_of(to), v, false, source))
+			continue;
 		v->sources |= (u8)(1u << source);
 		vgic_update(vgic_of(to), v);
 	}
@@ -232,6 +234,8 @@ int virq_sgi_from(struct thread *t, u64 mask, u32 intid)
 
 static void arrive(struct vgic_cpu *vc, struct virq *v, bool held)
 {
+	if (likely(vgic_inject(vc, v, held, 0)))
+		return;
 	if (v->lr) /* it may have ended there; its link to the physical one goes with that */
 		vgic_withdraw(vc, v);
 	v->held |= held;

@@ -36,16 +36,26 @@ struct virq {
 	u8 level;	      /* of the queue or list register it is in */
 	u8 sources;	      /* SGI: vCPUs that ask, not in the list register; GICv3: bit 0 */
 	u8 source;	      /* and the one that is */
-	bool line, latch;     /* the device's level; an edge that no list register holds */
-	bool taken;	      /* the list register's pending state came from the latch */
-	bool held;	      /* the physical interrupt is active because of this one */
-	bool active;	      /* active without a list register */
-	bool queued;
-	bool noticed; /* its end in the list register is to be noticed: an event SC is left then */
-	u8 event;     /* index of the SC that its last arrival brought, 0: none */
+	union {
+		u64 flags; /* see vgic_inject */
+		struct {
+			bool taken; /* the list register's pending state came from the latch */
+			bool held;  /* the physical interrupt is active because of this one */
+			bool line, latch; /* the device's level; an edge that no list register holds */
+			bool active;	  /* active without a list register */
+			bool queued;
+			bool noticed; /* its end in the list register is to be noticed: an event SC
+					 is left then */
+			u8 event; /* index of the SC that its last arrival brought, 0: none */
+		};
+	};
 	u32 post; /* what other CPUs want of it; any CPU writes: see vgic_mail.c */
 };
 _Static_assert(sizeof(struct virq) <= 64, "64 fit a page");
+
+/* In virq.flags, little-endian: these alone are left of an interrupt that came and was ended. */
+#define VIRQ_TAKEN 0x1u
+#define VIRQ_HELD 0x100u
 
 #define VGIC_NOBODY 0xff /* as an owner */
 
