@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Long lines and pasted texts typed into Linux, far more at once than the serial port's FIFO holds:
-all of it arrives, whether console and machine share their CPU or not."""
+all of it arrives, though console and machine share their CPU."""
 
 import pathlib
 import random
