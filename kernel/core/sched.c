@@ -589,13 +589,17 @@ static void thread_timer_due(struct thread *t)
 	}
 }
 
+/* Those that remain make the interrupt come again at once: what has become ready meanwhile, or is
+ * signalled by hardware, goes first. */
+#define TIMERS_AT_ONCE 4
+
 void sched_timer(void)
 {
 	struct cpu *c = this_cpu();
 	u64 now = now_ticks();
 
 	c->timer_at = 0; /* whatever it was, it has fired: set it again */
-	while (timerq_next(&c->timers) <= now) {
+	for (unsigned n = 0; n < TIMERS_AT_ONCE && timerq_next(&c->timers) <= now; n++) {
 		struct timer *t = c->timers.root;
 
 		timerq_remove(&c->timers, t);

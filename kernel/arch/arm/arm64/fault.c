@@ -7,41 +7,60 @@
 #include <core/printf.h>
 #include <object/task.h>
 
-static const char *const fault_status[64] = {
-	[0x00] = "address size fault, level 0",
-	[0x04] = "translation fault, level 0",
-	[0x05] = "translation fault, level 1",
-	[0x06] = "translation fault, level 2",
-	[0x07] = "translation fault, level 3",
-	[0x09] = "access flag fault, level 1",
-	[0x0a] = "access flag fault, level 2",
-	[0x0b] = "access flag fault, level 3",
-	[0x0d] = "permission fault, level 1",
-	[0x0e] = "permission fault, level 2",
-	[0x0f] = "permission fault, level 3",
-	[0x10] = "external abort",
-	[0x21] = "alignment fault",
-	[0x30] = "TLB conflict",
+struct name {
+	unsigned code;
+	const char *text;
 };
 
-static const char *const class_name[64] = {
-	[EC_UNKNOWN] = "undefined instruction",
-	[EC_WFX] = "WFI or WFE",
-	[EC_FP] = "FP/SIMD access",
-	[EC_ILLEGAL] = "illegal execution state",
-	[EC_SVC64] = "SVC",
-	[EC_HVC64] = "HVC",
-	[EC_SMC64] = "SMC",
-	[EC_SYSREG] = "system register access",
-	[EC_INSN_LOWER] = "instruction abort",
-	[EC_INSN_EL2] = "instruction abort in the kernel",
-	[EC_PC_ALIGN] = "misaligned pc",
-	[EC_DATA_LOWER] = "data abort",
-	[EC_DATA_EL2] = "data abort in the kernel",
-	[EC_SP_ALIGN] = "misaligned sp",
-	[EC_SERROR] = "SError",
-	[EC_BRK] = "breakpoint instruction",
+static const struct name fault_status[] = {
+	{0x00, "address size fault, level 0"},
+	{0x04, "translation fault, level 0"},
+	{0x05, "translation fault, level 1"},
+	{0x06, "translation fault, level 2"},
+	{0x07, "translation fault, level 3"},
+	{0x09, "access flag fault, level 1"},
+	{0x0a, "access flag fault, level 2"},
+	{0x0b, "access flag fault, level 3"},
+	{0x0d, "permission fault, level 1"},
+	{0x0e, "permission fault, level 2"},
+	{0x0f, "permission fault, level 3"},
+	{0x10, "external abort"},
+	{0x21, "alignment fault"},
+	{0x30, "TLB conflict"},
 };
+
+static const struct name class_name[] = {
+	{EC_UNKNOWN, "undefined instruction"},
+	{EC_WFX, "WFI or WFE"},
+	{EC_FP, "FP/SIMD access"},
+	{EC_ILLEGAL, "illegal execution state"},
+	{EC_SVC64, "SVC"},
+	{EC_HVC64, "HVC"},
+	{EC_SMC64, "SMC"},
+	{EC_SYSREG, "system register access"},
+	{EC_INSN_LOWER, "instruction abort"},
+	{EC_INSN_EL2, "instruction abort in the kernel"},
+	{EC_PC_ALIGN, "misaligned pc"},
+	{EC_DATA_LOWER, "data abort"},
+	{EC_DATA_EL2, "data abort in the kernel"},
+	{EC_SP_ALIGN, "misaligned sp"},
+	{EC_SERROR, "SError"},
+	{EC_BRK, "breakpoint instruction"},
+};
+
+static const char *name_in(const struct name *names, size_t n, u64 code)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (names[i].code == code)
+			return names[i].text;
+	}
+	return "unknown";
+}
+
+static const char *class_text(u64 esr)
+{
+	return name_in(class_name, ARRAY_SIZE(class_name), ESR_CLASS(esr));
+}
 
 static bool is_abort(u64 esr)
 {
@@ -52,13 +71,12 @@ static bool is_abort(u64 esr)
 
 const char *esr_text(u64 esr)
 {
-	const char *name = is_abort(esr) ? fault_status[esr & 0x3f] : class_name[ESR_CLASS(esr)];
-
-	return name ? name : "unknown";
+	return is_abort(esr) ? name_in(fault_status, ARRAY_SIZE(fault_status), esr & 0x3f)
+			     : class_text(esr);
 }
 
-/* A dump takes its time to be put into words, so that is done piece by piece where the log is let out
- * (log.c). */
+/* A dump takes its time to be put into words, so that is done piece by piece where the log is let
+ * out (log.c). */
 struct dump {
 	char thread[24], task[24]; /* words, and a zero behind the last byte of a name */
 	struct takt_frame r;
@@ -89,47 +107,86 @@ u64 fault_dump_place(void)
 	return oldest()->place;
 }
 
-enum { REGISTERS = 9, END = REGISTERS + 2 * 31, LOST };
+/* What stands before the values, which take the odd pieces. */
+static const char *const label[] = {
+	"takt: thread '", "' of task '", "' stopped: ", ", ",	     ", esr ",
+	"\n  pc  ",	  "  sp ",	 "\n  far ",	"  pstate ",
+};
 
-/* Two in a line. */
-static size_t register_piece(char *buf, size_t size, const struct dump *d, unsigned n, bool value)
+enum { REGISTERS = ARRAY_SIZE(label), END = 2 * (REGISTERS + 31), LOST };
+
+/* A piece is made with interrupts masked, perhaps at the end of something long: hence neither of
+ * these goes through format(). */
+static size_t copy_text(char *buf, size_t size, const char *text)
 {
-	if (value)
-		return format(buf, size, n % 2 ? "%016lx\n" : "%016lx", d->r.x[n]);
-	return n % 2 ? format(buf, size, "  ") : format(buf, size, "  x%-2u ", n);
+	size_t n;
+
+	for (n = 0; n < size && text[n]; n++)
+		buf[n] = text[n];
+	return n;
+}
+
+static size_t copy_hex(char *buf, u64 value, unsigned digits)
+{
+	for (unsigned i = 0; i < digits; i++)
+		buf[i] = "0123456789abcdef"[value >> 4 * (digits - 1 - i) & 15];
+	return digits;
+}
+
+static size_t copy_short_hex(char *buf, u64 value)
+{
+	return copy_hex(buf, value, value ? 16 - (unsigned)__builtin_clzl(value) / 4 : 1);
+}
+
+/* Two registers in a line. */
+static size_t label_piece(char *buf, size_t size, unsigned n)
+{
+	if (n < REGISTERS)
+		return copy_text(buf, size, label[n]);
+	n -= REGISTERS;
+	if (n % 2)
+		return copy_text(buf, size, "  ");
+	size = copy_text(buf, size, "\n  x   ");
+	if (n >= 10)
+		buf[4] = (char)('0' + n / 10);
+	buf[n >= 10 ? 5 : 4] = (char)('0' + n % 10);
+	return size;
+}
+
+static size_t value_piece(char *buf, size_t size, const struct dump *d, unsigned n)
+{
+	switch (n) {
+	case 0:
+		return copy_text(buf, size, d->thread);
+	case 1:
+		return copy_text(buf, size, d->task);
+	case 2:
+		return copy_text(buf, size, class_text(d->esr));
+	case 3:
+		return copy_text(buf, size, esr_text(d->esr));
+	case 4:
+		return copy_short_hex(buf, d->esr);
+	case 5:
+		return copy_hex(buf, d->r.pc, 16);
+	case 6:
+		return copy_hex(buf, d->r.sp, 16);
+	case 7:
+		return copy_hex(buf, d->address, 16);
+	case 8:
+		return copy_short_hex(buf, d->r.pstate);
+	}
+	return copy_hex(buf, d->r.x[n - REGISTERS], 16);
 }
 
 size_t fault_dump_piece(char *buf, size_t size)
 {
-	const struct dump *d = oldest();
-	const char *class = class_name[ESR_CLASS(d->esr)];
-
-	switch (piece) {
-	case 0:
-		return format(buf, size, "takt: thread '%s'", d->thread);
-	case 1:
-		return format(buf, size, " of task '%s'", d->task);
-	case 2:
-		return format(buf, size, " stopped: %s", class ? class : "unknown");
-	case 3:
-		return format(buf, size, ", %s", esr_text(d->esr));
-	case 4:
-		return format(buf, size, ", esr %lx\n", d->esr);
-	case 5:
-		return format(buf, size, "  pc  %016lx", d->r.pc);
-	case 6:
-		return format(buf, size, "  sp %016lx\n", d->r.sp);
-	case 7:
-		return format(buf, size, "  far %016lx", d->address);
-	case 8:
-		return format(buf, size, "  pstate %lx\n", d->r.pstate);
-	case END:
-		return format(buf, size, "\n");
-	case LOST:
+	if (piece == END)
+		return copy_text(buf, size, "\n");
+	if (piece == LOST)
 		return format(buf, size, "takt: %u more threads stopped\n",
 			      __atomic_exchange_n(&lost, 0, __ATOMIC_RELAXED));
-	}
-	return register_piece(buf, size, d, (piece - REGISTERS) / 2, (piece - REGISTERS) % 2);
+	return piece % 2 ? value_piece(buf, size, oldest(), piece / 2)
+			 : label_piece(buf, size, piece / 2);
 }
 
 void fault_dump_next(void)
