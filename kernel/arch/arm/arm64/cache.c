@@ -47,12 +47,13 @@ void zero_pages(void *p, u64 size)
 	u64 block = 4ul << (dczid & 0xf);
 	u64 end = (u64)p + size;
 
-	if (dczid & DCZID_PROHIBITED || block > PAGE_SIZE / 4) {
+	if (dczid & DCZID_PROHIBITED || block > PAGE_SIZE / 16) {
 		memset(p, 0, size);
 		return;
 	}
-	for (u64 a = (u64)p; a < end;) {
-		for (unsigned i = 0; i < 4; i++, a += block)
-			__asm__ volatile("dc zva, %0" : : "r"(a) : "memory");
-	}
+	for (u64 a = (u64)p; a < end;)
+		__asm__ volatile(".rept 16\n\tdc zva, %0\n\tadd %0, %0, %1\n\t.endr"
+				 : "+r"(a)
+				 : "r"(block)
+				 : "memory");
 }
