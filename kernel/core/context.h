@@ -20,6 +20,10 @@ void context_start(struct thread *t, u64 pc, u64 sp, u64 arg);
  * hardware, and points cpu->frame to its registers. */
 void context_load(struct cpu *c, struct thread *t);
 
+/* The same for the usual case of a machine: from one context of its thread to the other. False:
+ * nothing was done, it is not that case. */
+bool context_cross(struct cpu *c, struct thread *t) MUST_CHECK;
+
 /* Lets go of an address space whose task is being destroyed. */
 void context_forget_dying(struct cpu *c);
 

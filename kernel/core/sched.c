@@ -465,7 +465,8 @@ static NOINLINE void leave_to_guest(struct cpu *c)
 			leave_slowly(c);
 			return;
 		}
-		context_load(c, t);
+		if (unlikely(!context_cross(c, t)))
+			context_load(c, t);
 		machine_before_guest(t);
 	} else {
 		pv_before_guest(t);
@@ -483,10 +484,10 @@ static NOINLINE void leave_machine(struct cpu *c)
 		leave_slowly(c);
 		return;
 	}
-	if (!t->in_guest)
-		context_load(c, t);
-	else
+	if (t->in_guest)
 		machine_before_guest(t);
+	else if (unlikely(!context_cross(c, t)))
+		context_load(c, t);
 }
 
 void sched_leave(void)

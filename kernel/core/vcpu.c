@@ -69,34 +69,29 @@ void vcpu_resume(struct thread *t)
 
 void vcpu_exit(struct thread *t, unsigned reason, u64 esr, u64 far)
 {
-	u64 entry, sp;
-
 	TRACE(this_cpu(), EXIT, reason, t->object.birth, esr, far, t->regs->pc);
+	t->regs = &t->frame;
+	t->frame.x[0] = reason;
+	t->frame.pstate = 0;
+	t->in_guest = false;
 	if (t->kind == TAKT_THREAD_PV) {
 		struct takt_pv_page *p = t->pv;
 
 		p->reason = reason;
 		p->esr = esr;
 		p->far = far;
-		entry = *(volatile u64 *)&p->entry;
-		sp = *(volatile u64 *)&p->entry_sp;
+		t->frame.pc = *(volatile u64 *)&p->entry;
+		t->frame.sp = *(volatile u64 *)&p->entry_sp;
 	} else {
 		struct takt_vcpu_page *p = t->vp;
 
 		p->reason = reason;
 		p->esr = esr;
 		p->far = far;
-		entry = *(volatile u64 *)&p->entry;
-		sp = *(volatile u64 *)&p->entry_sp;
-	}
-	t->in_guest = false;
-	if (t->kind == TAKT_THREAD_MACHINE)
+		t->frame.pc = *(volatile u64 *)&p->entry;
+		t->frame.sp = *(volatile u64 *)&p->entry_sp;
 		machine_left(t);
-	t->regs = &t->frame;
-	t->frame.x[0] = reason;
-	t->frame.pc = entry;
-	t->frame.sp = sp;
-	t->frame.pstate = 0;
+	}
 }
 
 static NOINLINE void leave_for_event(struct thread *t)

@@ -84,7 +84,7 @@ def _wait_end(m, timeout, until):
     if m.serial.expect([until, pexpect.EOF, pexpect.TIMEOUT], timeout=timeout):
         return False
     m.serial.proc.terminate()
-    return m.serial.proc.wait(10) == 0
+    return m.serial.proc.wait(60) == 0
 
 
 def run(system, timeout, every=False, inlined=False, until=None, **options):

@@ -55,6 +55,14 @@ void context_load(struct cpu *c, struct thread *t)
 	c->loaded_machine = c->world == WORLD_GUEST ? t->machine : c->loaded_machine;
 }
 
+bool context_cross(struct cpu *c, struct thread *t)
+{
+	if (c->loaded != t)
+		return false;
+	context_load(c, t);
+	return true;
+}
+
 static void forget(struct cpu *c)
 {
 	c->loaded = NULL;

@@ -80,11 +80,9 @@ void context_start(struct thread *t, u64 pc, u64 sp, u64 arg)
 	t->frame.x[0] = arg;
 }
 
-static void load_native_world(struct cpu *c)
+static inline void flip_to_native(struct machine *m)
 {
-	if (c->world != WORLD_GUEST)
-		return;
-	machine_flip_out(c->loaded_machine);
+	machine_flip_out(m);
 	WRITE_SYSREG(hcr_el2, HCR_NATIVE);
 	/* TGE is in force before the native address space is. */
 	isb();
@@ -93,6 +91,20 @@ static void load_native_world(struct cpu *c)
 	WRITE_SYSREG(cntkctl_el1, CNTKCTL_NATIVE);
 	WRITE_SYSREG(cnthctl_el2, CNTHCTL_NATIVE);
 	WRITE_SYSREG(tpidrro_el0, 0);
+}
+
+static inline void flip_to_guest(const struct machine *m)
+{
+	machine_flip_in(m);
+	WRITE_SYSREG(cnthctl_el2, CNTHCTL_GUEST);
+	WRITE_SYSREG(hcr_el2, HCR_GUEST);
+	isb();
+}
+
+static void load_native_world(struct cpu *c)
+{
+	if (c->world == WORLD_GUEST)
+		flip_to_native(c->loaded_machine);
 }
 
 static void load_guest_world(struct cpu *c, struct thread *t)
@@ -106,10 +118,7 @@ static void load_guest_world(struct cpu *c, struct thread *t)
 	}
 	if (other)
 		machine_load(c, t);
-	machine_flip_in(t->machine);
-	WRITE_SYSREG(cnthctl_el2, CNTHCTL_GUEST);
-	WRITE_SYSREG(hcr_el2, HCR_GUEST);
-	isb();
+	flip_to_guest(t->machine);
 	c->world = WORLD_GUEST;
 }
 
@@ -122,6 +131,41 @@ static struct fpstate *fp_of(struct thread *t)
 static const void *fp_key(struct thread *t)
 {
 	return t->in_guest && t->machine ? (const void *)machine_fp(t->machine) : t;
+}
+
+/* What context_load does where one context of a machine's thread is loaded and its other one comes;
+ * the machine's registers have stayed. */
+bool context_cross(struct cpu *c, struct thread *t)
+{
+	struct machine *m = c->loaded_machine;
+
+	if (unlikely(t != c->loaded || m != t->machine))
+		return false;
+	if (t->in_guest) {
+		if (unlikely(c->world != WORLD_NATIVE))
+			return false;
+		t->tpidr = READ_SYSREG(tpidr_el0);
+		WRITE_SYSREG(vttbr_el2, t->guest_task->space.vttbr);
+		isb();
+		c->loaded_task = t->guest_task;
+		c->world = WORLD_GUEST;
+		c->frame = &t->vp->guest;
+		c->spsr_keep = SPSR_GUEST;
+		flip_to_guest(m);
+		fp_next(c, machine_fp(m));
+	} else {
+		if (unlikely(c->world != WORLD_GUEST))
+			return false;
+		c->loaded_task = t->task;
+		c->world = WORLD_NATIVE;
+		c->frame = &t->frame;
+		c->spsr_keep = SPSR_NATIVE;
+		flip_to_native(m);
+		WRITE_SYSREG(vttbr_el2, t->task->space.vttbr);
+		WRITE_SYSREG(tpidr_el0, t->tpidr);
+		fp_next(c, t);
+	}
+	return true;
 }
 
 void context_load(struct cpu *c, struct thread *t)

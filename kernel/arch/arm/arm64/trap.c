@@ -25,9 +25,18 @@ void trap_init_cpu(void)
 	isb();
 }
 
+/* Not even asked about: accesses to devices, and all calls but the kernel's own. */
+static inline bool is_monitors(const struct thread *t, u64 esr)
+{
+	unsigned class = ESR_CLASS(esr);
+
+	return class == EC_DATA_LOWER ||
+	       (class == EC_HVC64 && t->vp->guest.x[0] != TAKT_HVC_SELECT_SC);
+}
+
 static void guest_trap(struct thread *t, u64 esr)
 {
-	if (machine_trap(t, esr))
+	if (!is_monitors(t, esr) && machine_trap(t, esr))
 		return;
 
 	/* HPFAR_EL2 holds bits 47..12 of the address at 39..4, FAR_EL2 the offset in the page. */

@@ -17,9 +17,23 @@ const struct vgic_hw *vgic_hw;
 
 /* --- State ------------------------------------------------------------------------------- */
 
+/* As with the physical interface (irqc.h), the pointer tells the versions apart where it counts. */
+static inline u64 hw_lr_read(unsigned i)
+{
+	return likely(gich) ? io_read32(gich + GICH_LR(i)) : vgic_hw->lr_read(i);
+}
+
+static inline void hw_lr_write(unsigned i, u64 lr)
+{
+	if (likely(gich))
+		io_write32(gich + GICH_LR(i), (u32)lr);
+	else
+		vgic_hw->lr_write(i, lr);
+}
+
 static u64 lr_get(const struct vgic_cpu *vc, unsigned i)
 {
-	return vc->loaded ? vgic_hw->lr_read(i) : vc->lr[i];
+	return vc->loaded ? hw_lr_read(i) : vc->lr[i];
 }
 
 static void lr_put(struct vgic_cpu *vc, unsigned i, u64 lr)
@@ -29,7 +43,7 @@ static void lr_put(struct vgic_cpu *vc, unsigned i, u64 lr)
 	else
 		vc->asked &= ~(1u << i);
 	if (vc->loaded)
-		vgic_hw->lr_write(i, lr);
+		hw_lr_write(i, lr);
 	else
 		vc->lr[i] = lr;
 }
@@ -353,16 +367,22 @@ static void place(struct vgic_cpu *vc, struct virq *v, unsigned i)
 	v->lr = i + 1;
 }
 
+/* The interrupt in that list register is neither pending nor active, and its end needs no notice. */
+static inline bool is_over(const struct vgic_cpu *vc, unsigned i)
+{
+	return !(vc->asked >> i & 1) && !(hw_lr_read(i) & (vgic_hw->pending | vgic_hw->active));
+}
+
 bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held, unsigned source)
 {
-	unsigned i = v->lr - 1u;
+	unsigned i;
 
 	if ((v->flags & ~(u64)(VIRQ_TAKEN | VIRQ_HELD)) || v->sources || !enabled(v) ||
 	    !vc->loaded || vc->levels || v->next_owner != v->owner || vc->thread->events)
 		return false;
-	if (v->lr) { /* from last time: most likely the guest has ended it since */
-		if (vc->asked >> i & 1 ||
-		    vgic_hw->lr_read(i) & (vgic_hw->pending | vgic_hw->active))
+	if (likely(v->lr)) { /* from last time: most likely the guest has ended it since */
+		i = v->lr - 1u;
+		if (!is_over(vc, i))
 			return false;
 	} else {
 		i = (unsigned)__builtin_ctz(~vc->used);
@@ -372,12 +392,11 @@ bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held, unsigned source
 		vc->used |= 1u << i;
 		v->lr = (u8)(i + 1);
 	}
-	v->flags = v->intid < VGIC_SGIS ? 0 : VIRQ_TAKEN;
-	v->held = held;
+	v->flags = (v->intid < VGIC_SGIS ? 0 : VIRQ_TAKEN) | (held ? VIRQ_HELD : 0);
 	v->source = (u8)source;
 	v->level = (u8)level_of(v);
-	vgic_hw->lr_write(i, vgic_hw->lr_make(v, vgic_hw->pending));
-	if (vc->thread->state == THREAD_IDLE)
+	hw_lr_write(i, vgic_hw->lr_make(v, vgic_hw->pending));
+	if (unlikely(vc->thread->state == THREAD_IDLE))
 		vcpu_wake(vc->thread);
 	return true;
 }

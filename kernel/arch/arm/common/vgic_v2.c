@@ -12,7 +12,6 @@
 #define GICH_EISR0 0x20
 #define GICH_ELRSR0 0x30
 #define GICH_APR 0xf0
-#define GICH_LR(n) (0x100 + 4 * (n))
 
 #define LR_PHYSICAL_SHIFT 10 /* with HW */
 #define LR_SOURCE_SHIFT 10   /* without: CPU that asked for an SGI */
@@ -27,7 +26,7 @@
 #define VMCR_GROUP1 0x2u
 #define VMCR_PRIORITY(vmcr) ((vmcr) >> 27)
 
-static u8 *gich;
+u8 *gich;
 
 static u64 lr_make(const struct virq *v, u64 state)
 {

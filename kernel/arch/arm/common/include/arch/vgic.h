@@ -10,6 +10,7 @@
 #ifndef ARCH_VGIC_H
 #define ARCH_VGIC_H
 
+#include <arch/inline.h>
 #include <core/list.h>
 #include <core/object.h>
 #include <object/thread.h>
@@ -128,6 +129,8 @@ struct vgic_hw {
 	bool (*passes)(u32 vmcr, unsigned level, bool group1);
 };
 extern const struct vgic_hw *vgic_hw;
+extern u8 *gich; /* GICv2's; null: GICv3, whose interface is system registers */
+#define GICH_LR(n) (0x100 + 4 * (n))
 
 const struct vgic_hw *vgic_v2_init(void); /* null: no virtual interface */
 const struct vgic_hw *vgic_v3_init(void);
