@@ -11,7 +11,7 @@ CROSS_CLANG := build/aarch64-clang
 HOST := build/host
 FREERTOS := -Dfreertos_path=$(FREERTOS_KERNEL_PATH) -Dfreertos_demo_path=$(FREERTOS_DEMO_PATH)
 
-.PHONY: all configure clang clang-target host demo trace test endurance bench check docs setup clean help
+.PHONY: all configure clang clang-target host demo trace test endurance scenarios bench check docs setup clean help
 
 all: configure
 	@ninja -C $(CROSS)
@@ -55,6 +55,9 @@ test: all clang-target host
 endurance: all
 	@tests/run endurance
 
+scenarios: all
+	@tests/system/test_scenes.py all
+
 bench: all
 	@tests/bench/run $(NAMES)
 
@@ -87,6 +90,7 @@ help:
 	@echo "make trace [SYSTEM=demo]  record a second of it, for ui.perfetto.dev or chrome://tracing"
 	@echo "make test                 build, then run all tests"
 	@echo "make endurance            hostile tasks on 4 CPUs for minutes, Linux on all machines"
+	@echo "make scenarios            what may become of the demo's three, on 1, 2 and 4 CPUs; a table, a picture"
 	@echo "make bench [NAMES=\"...\"]  measure"
 	@echo "make check [SYSTEM=demo] [BOARD=file.dtb]  check a system's description; it may be a .dts file"
 	@echo "make clang                build kernel and programs with clang and lld instead"

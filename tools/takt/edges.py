@@ -36,28 +36,36 @@ class Log:
     def flush(self):
         pass
 
-    def count(self, program):
-        """The number of the last change that it told of."""
-        return max(self.said.get(program, {0: None}))
+    def changes(self, program):
+        """[Inside], in order, of what can be seen: an LED that is set to what it was, because an
+        instant was missed, does not change. None for what it has not told."""
+        said, found, level = self.said.get(program, {0: None}), [], 0
+        for number in range(1, max(said) + 1):
+            inside = said.get(number)
+            if not inside or inside.level != level:
+                found.append(inside)
+            level = inside.level if inside else 1 - level
+        return found
 
 
 class Span:
     """What became of one LED between two of its changes, counted from 1 on. `problems` are of what was
-    seen and said; `missed` instants without a change. worst: the latest change, in nanoseconds."""
+    seen and said; `missed` instants without a change. worst: the latest change, earliest: the earliest,
+    in nanoseconds after the instant."""
 
     def __init__(self, seen, said, half, first, last):
-        """`seen`: the LED's changes from outside, all of them; `said`: {number: Inside}."""
+        """`seen`: the LED's changes from outside, all of them; `said`: the same from inside."""
         self.edges, self.worst, self.earliest, self.missed = [], 0, 0, 0
         self.problems = []
         for number in range(first, last + 1):
-            inside = said.get(number)
+            inside = said[number - 1] if number <= len(said) else None
             if not inside:
                 self.problems.append(f"its program does not know of change {number}")
                 continue
             if seen[number - 1].state != inside.level:
                 self.problems.append(f"change {number} was to {seen[number - 1].state} outside, to "
                                      f"{inside.level} inside")
-            before = said.get(number - 1)
+            before = said[number - 2] if number > 1 else None
             if before and inside.due - before.due != half:
                 self.missed += (inside.due - before.due) // half - 1
                 if (inside.due - before.due) % half:
