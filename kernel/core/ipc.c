@@ -18,7 +18,7 @@
 #include <object/task.h>
 
 /* A fault message is no call of the thread's own: its registers stay for whoever looks at them. */
-static void result(struct thread *t, int error)
+void ipc_result(struct thread *t, int error)
 {
 	if (t->faulted)
 		return;
@@ -33,7 +33,7 @@ static bool local(const struct thread *t)
 
 static NOINLINE void fail(struct thread *caller, int error)
 {
-	result(caller, error);
+	ipc_result(caller, error);
 	caller->peer = NULL;
 	if (local(caller))
 		caller->state = THREAD_RUN;
@@ -314,7 +314,7 @@ static void drop_wanters(struct thread *t)
  * The local call of `caller` ends with the error. A thread whose fault nobody answers does not go
  * on: it stops, and then the call that it was serving ends in turn.
  */
-static void end_call(struct thread *caller, int error)
+void ipc_end_call(struct thread *caller, int error)
 {
 	while (caller) {
 		struct thread *next = caller->caller;
@@ -322,7 +322,7 @@ static void end_call(struct thread *caller, int error)
 		caller->peer = NULL;
 		if (!caller->faulted) {
 			caller->state = THREAD_RUN;
-			result(caller, error);
+			ipc_result(caller, error);
 			return;
 		}
 		caller->faulted = false;
@@ -343,7 +343,7 @@ static void end_call(struct thread *caller, int error)
 
 /* s has no caller any more: it goes on, and its reply is dropped. The calls that it has open begin
  * with it now. */
-static void orphan(struct thread *s)
+void ipc_orphan(struct thread *s)
 {
 	s->caller = NULL;
 	s->remote_caller = false;
@@ -358,8 +358,8 @@ void ipc_abort(struct thread *caller, int error)
 {
 	struct thread *s = caller->peer;
 
-	orphan(s);
-	end_call(caller, error);
+	ipc_orphan(s);
+	ipc_end_call(caller, error);
 	/* The orphan keeps its state and runs on its own SC, if it has one. */
 	if (s->sc[0])
 		sc_activate(s->sc[0]);
@@ -405,7 +405,7 @@ static inline void reply(struct thread *self, struct thread *caller)
 		int err = transfer(self, caller, true); /* the caller opened a window for it */
 
 		if (err)
-			result(caller, err);
+			ipc_result(caller, err);
 		else
 			caller->regs->x[0] = 0;
 		if (!self->remote_caller)
@@ -476,26 +476,13 @@ void ipc_reply_wait(struct thread *self)
 void ipc_wait(struct thread *self)
 {
 	if (self->caller) {
-		result(self, TAKT_E_STATE);
+		ipc_result(self, TAKT_E_STATE);
 		return;
 	}
 	begin_wait(self);
 }
 
 /* --- Signals, faults, end ------------------------------------------------------------------- */
-
-/* Who wanted it stopped goes on: its invocation is done again. */
-static void cancel_over(struct thread *t)
-{
-	struct thread *s = t->stopper;
-
-	if (!s)
-		return;
-	t->stopper = NULL;
-	s->waits_stop = NULL;
-	s->repeat = true;
-	remote_return(s);
-}
 
 void thread_wake(struct thread *t)
 {
@@ -526,7 +513,7 @@ void thread_wake(struct thread *t)
 	if (t->cancelling) /* which has come too late */
 		__atomic_store_n(&t->cancel_error, 0, __ATOMIC_RELAXED);
 	else
-		cancel_over(t);
+		ipc_cancel_over(t);
 }
 
 void thread_signal(struct thread *t, u64 badges)
@@ -590,7 +577,7 @@ void ipc_detach(struct thread *t)
 		if (t->remote_caller) {
 			fail(caller, TAKT_E_GONE);
 		} else {
-			end_call(caller, TAKT_E_GONE);
+			ipc_end_call(caller, TAKT_E_GONE);
 		}
 		t->remote_caller = false;
 	}
@@ -601,132 +588,4 @@ void ipc_detach(struct thread *t)
 	timerq_remove(&c->timers, &t->timer);
 	t->faulted = false;
 	c->resched = true;
-}
-
-/* --- Cancellation --------------------------------------------------------------------------- */
-
-/* Gives up what a thread of this or another CPU waits for here. False if it is not here any more.
- */
-static bool give_up(struct thread *t)
-{
-	struct thread *s = t->peer;
-
-	/* At home the node brings a result: it is not thrown away. */
-	if (!local(t) && (inbox_remove(this_cpu()->id, &t->node) || quiesce_cancel(t))) {
-		return true;
-	} else if (t->waits_stop) {
-		t->waits_stop->stopper = NULL;
-		t->waits_stop = NULL;
-	} else if (!list_empty(&t->want_link)) {
-		list_del(&t->want_link);
-	} else if (s && s->caller == t) {
-		orphan(s);
-	} else {
-		return false;
-	}
-	return true;
-}
-
-/* If t became more urgent meanwhile, so does its cancellation. */
-static void post_cancel(struct thread *t, unsigned cpu)
-{
-	unsigned prio = __atomic_load_n(&t->invoke_prio, __ATOMIC_RELAXED);
-
-	inbox_post(cpu, &t->cancel_node, INBOX_CANCEL, prio);
-	inbox_hurry(cpu, &t->cancel_node, __atomic_load_n(&t->invoke_prio, __ATOMIC_RELAXED));
-}
-
-void ipc_hurry(struct thread *t, const struct thread *asker)
-{
-	unsigned prio = local(asker) ? thread_prio(asker) : asker->invoke_prio;
-
-	/* Its messages may be of less than that: they remember the priority at which they were sent. */
-	if (prio > t->invoke_prio)
-		__atomic_store_n(&t->invoke_prio, (u8)prio, __ATOMIC_RELAXED);
-	dmb_ish();
-	inbox_hurry(t->cpu, &t->node, prio); /* the result, if it has come home already */
-	if (t->cancelling)
-		inbox_hurry(__atomic_load_n(&t->cancel_node.cpu, __ATOMIC_RELAXED), &t->cancel_node,
-			    prio);
-}
-
-static void cancel_blocked(struct thread *t, int error)
-{
-	unsigned at = __atomic_load_n(&t->request_cpu, __ATOMIC_RELAXED);
-
-	if (quiesce_cancel(t) || (at == t->cpu && give_up(t))) {
-		t->repeat = false;
-		result(t, error);
-		thread_wake(t);
-	} else if (t->cancelling || at != t->cpu) {
-		bool under_way = t->cancelling;
-
-		t->cancelling = true;
-		__atomic_store_n(&t->cancel_error, (s16)error, __ATOMIC_RELAXED);
-		if (!under_way)
-			post_cancel(t, at);
-	}
-}
-
-/* The cancellation has come back. */
-static void cancel_home(struct thread *t)
-{
-	int error = t->cancel_error;
-
-	t->cancelling = false;
-	if (t->state != THREAD_BLOCKED)
-		cancel_over(t);
-	else if (inbox_remove(t->cpu, &t->node)) /* its answer waits here for its turn */
-		thread_wake(t);
-	else if (error) /* it was on its way from one CPU to another: after it once more */
-		cancel_blocked(t, error);
-}
-
-void ipc_cancel_here(struct thread *t)
-{
-	unsigned here = this_cpu()->id;
-	unsigned at = __atomic_load_n(&t->request_cpu, __ATOMIC_RELAXED);
-	int error = __atomic_load_n(&t->cancel_error, __ATOMIC_RELAXED);
-
-	if (here == t->cpu) {
-		cancel_home(t);
-		return;
-	}
-	if (!error) { /* what it was to end is over */
-		post_cancel(t, t->cpu);
-		return;
-	}
-	if (at == here && give_up(t)) {
-		result(t, error);
-		t->peer = NULL;
-		remote_return(t);
-		at = t->cpu;
-	}
-	/* After it to where it went, or home: nothing is left to do there but to say so. */
-	post_cancel(t, at == here ? t->cpu : at);
-}
-
-void ipc_cancel(struct thread *t, int error)
-{
-	switch ((enum thread_state)t->state) {
-	case THREAD_OPEN:
-		ipc_abort(t, error);
-		this_cpu()->resched = true;
-		break;
-	case THREAD_WANT:
-		end_call(t, error);
-		this_cpu()->resched = true;
-		break;
-	case THREAD_WAIT:
-		result(t, error);
-		thread_wake(t);
-		break;
-	case THREAD_BLOCKED:
-		cancel_blocked(t, error);
-		break;
-	case THREAD_STOPPED:
-	case THREAD_RUN:
-	case THREAD_IDLE:
-		break;
-	}
 }

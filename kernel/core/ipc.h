@@ -23,11 +23,19 @@ int ipc_window(struct thread *to, u64 caps) MUST_CHECK;
 /* Ends the call that `caller` makes with an error; the server becomes an orphan. */
 void ipc_abort(struct thread *caller, int error);
 
+/* Between ipc.c and cancel.c: the thread's invocation has this result; its local call ends with it;
+ * a server has lost its caller. */
+void ipc_result(struct thread *t, int error);
+void ipc_end_call(struct thread *caller, int error);
+void ipc_orphan(struct thread *s);
+
 /* Ends whatever `t` waits for with the error; at once, or when the CPU where its invocation is has
  * given that up. On t's CPU. Nothing if it does not wait. */
 void ipc_cancel(struct thread *t, int error);
 /* Who waits until t has stopped is not held up by the priority of what t waits for. On t's CPU. */
 void ipc_hurry(struct thread *t, const struct thread *asker);
+/* A thread that runs again: who wanted it stopped goes on. */
+void ipc_cancel_over(struct thread *t);
 /* From the inbox: t's cancel_node arrived here. */
 void ipc_cancel_here(struct thread *t);
 

@@ -494,22 +494,20 @@ void sched_leave(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (c->not_fast) {
-		if (likely(c->not_fast == NOT_FAST_RESCHED) && likely(leave_simply(c)))
-			return;
-		if (c->not_fast == NOT_FAST_GUEST)
-			leave_machine(c);
-		else
+	if (likely(!c->not_fast)) {
+		/* What runs is decided: the thread that ran, or the other end of its call. */
+		if (unlikely(inbox_above(&c->inbox, c->prio) ||
+			     c->timer_first != timerq_next(&c->timers)))
 			leave_slowly(c);
-		return;
-	}
-	/* What runs is decided: the thread that ran, or the other end of its call. */
-	if (unlikely(inbox_above(&c->inbox, c->prio) || c->timer_first != timerq_next(&c->timers)))
+		else if (c->thread->in_guest)
+			leave_to_guest(c);
+		else
+			context_switch(c, c->thread);
+	} else if (c->not_fast == NOT_FAST_GUEST) {
+		leave_machine(c);
+	} else if (c->not_fast != NOT_FAST_RESCHED || !leave_simply(c)) {
 		leave_slowly(c);
-	else if (c->thread->in_guest)
-		leave_to_guest(c);
-	else
-		context_switch(c, c->thread);
+	}
 }
 
 /* To the next one at this priority, in no call, from a round-robin SC. */

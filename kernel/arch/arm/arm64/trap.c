@@ -63,14 +63,18 @@ void trap_sync(void)
 	u64 esr = READ_SYSREG(esr_el2);
 	unsigned class = ESR_CLASS(esr);
 
-	if (likely(class == EC_SVC64 && c->world != WORLD_GUEST))
+	if (unlikely(c->world == WORLD_GUEST)) {
+		if (class == EC_FP)
+			fp_trap(c, t);
+		else
+			guest_trap(t, esr);
+	} else if (likely(class == EC_SVC64)) {
 		syscall_entry(t);
-	else if (class == EC_FP)
+	} else if (class == EC_FP) {
 		fp_trap(c, t);
-	else if (c->world == WORLD_GUEST)
-		guest_trap(t, esr);
-	else
+	} else {
 		native_trap(t, esr);
+	}
 	sched_leave();
 }
 
