@@ -34,16 +34,22 @@ static inline bool is_monitors(const struct thread *t, u64 esr)
 	       (class == EC_HVC64 && t->vp->guest.x[0] != TAKT_HVC_SELECT_SC);
 }
 
-static void guest_trap(struct thread *t, u64 esr)
+/* Apart, so that trap_sync needs no stack frame for it. */
+static NOINLINE void guest_trap(struct cpu *c, u64 esr)
 {
-	if (!is_monitors(t, esr) && machine_trap(t, esr))
-		return;
+	struct thread *t = c->thread;
 
-	/* HPFAR_EL2 holds bits 47..12 of the address at 39..4, FAR_EL2 the offset in the page. */
-	u64 far = READ_SYSREG(far_el2);
+	if (unlikely(ESR_CLASS(esr) == EC_FP)) {
+		fp_trap(c, t);
+	} else if (is_monitors(t, esr) || !machine_trap(t, esr)) {
+		/* HPFAR_EL2 holds bits 47..12 of the address at 39..4, FAR_EL2 the offset in the
+		 * page. */
+		u64 far = READ_SYSREG(far_el2);
 
-	t->vp->ipa = (READ_SYSREG(hpfar_el2) & 0xfffffffff0) << 8 | (far & 0xfff);
-	vcpu_exit(t, TAKT_EXIT_TRAP, esr, far);
+		t->vp->ipa = (READ_SYSREG(hpfar_el2) & 0xfffffffff0) << 8 | (far & 0xfff);
+		vcpu_exit(t, TAKT_EXIT_TRAP, esr, far);
+	}
+	sched_leave();
 }
 
 static void native_trap(struct thread *t, u64 esr)
@@ -64,17 +70,15 @@ void trap_sync(void)
 	unsigned class = ESR_CLASS(esr);
 
 	if (unlikely(c->world == WORLD_GUEST)) {
-		if (class == EC_FP)
-			fp_trap(c, t);
-		else
-			guest_trap(t, esr);
-	} else if (likely(class == EC_SVC64)) {
-		syscall_entry(t);
-	} else if (class == EC_FP) {
-		fp_trap(c, t);
-	} else {
-		native_trap(t, esr);
+		guest_trap(c, esr);
+		return;
 	}
+	if (likely(class == EC_SVC64))
+		syscall_entry(t);
+	else if (class == EC_FP)
+		fp_trap(c, t);
+	else
+		native_trap(t, esr);
 	sched_leave();
 }
 

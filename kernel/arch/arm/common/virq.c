@@ -209,7 +209,8 @@ int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source)
 	if (!vgic_hw->sgi_sources) /* who sends it is not known at the other end */
 		source = 0;
 	for (; mask; mask &= mask - 1) {
-		struct thread *to = vgic_vcpu(t, (unsigned)__builtin_ctzl(mask));
+		unsigned i = (unsigned)__builtin_ctzl(mask);
+		struct thread *to = i == vgic_of(t)->index ? t : vgic_vcpu(t, i);
 		struct virq *v;
 
 		if (!to)
