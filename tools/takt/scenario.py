@@ -35,7 +35,21 @@ def command(serial, line, timeout=40):
     serial.sendline(line)
     expect(serial, PROMPT, timeout, f"no new prompt from Linux's shell after {line!r}")
     text = re.sub(r"\x1b\[[\d;]*\w", "", serial.before.decode(errors="replace"))
-    return text.replace("\r", "").strip()
+    return without_echo(text.replace("\r", ""), line).strip()
+
+
+def without_echo(text, line):
+    """What follows the line that the shell has echoed, broken at the terminal's edge perhaps."""
+    rest = line.replace(" ", "")
+    for i, c in enumerate(text):
+        if c in " \n":
+            continue
+        if not rest.startswith(c):
+            break
+        rest = rest[1:]
+        if not rest:
+            return text[i + 1:]
+    return text
 
 
 def crash(serial):
