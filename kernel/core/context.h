@@ -64,7 +64,7 @@ void machine_save(struct cpu *c);
  * pending for it. */
 void machine_before_guest(struct thread *t);
 
-/* As sched_same: the guest that was interrupted goes on as it is. */
+/* For sched_same_or: the guest that was interrupted goes on as it is. */
 bool machine_same(const struct cpu *c) MUST_CHECK;
 
 /* A trap from the guest. Returns true if the kernel dealt with it (WFI, lazily switched state, an

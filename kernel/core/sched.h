@@ -18,11 +18,20 @@ void sched_init_cpu(struct cpu *c);
  * wants to run. The last thing before the kernel is left. */
 void sched_leave(void);
 
-/* The running thread goes on as it is, and sched_leave would change nothing. */
+/* The running thread goes on as it is, and sched_leave would change nothing; for a guest `same` says
+ * whether. */
+static inline bool sched_same_or(const struct cpu *c, bool (*same)(const struct cpu *c))
+{
+	if (c->resched || c->thread != c->loaded)
+		return false;
+	if (unlikely(c->thread->in_guest))
+		return same && c->not_fast == NOT_FAST_GUEST && same(c);
+	return c->timer_first == timerq_next(&c->timers) && !inbox_above(&c->inbox, c->prio);
+}
+
 static inline bool sched_same(const struct cpu *c)
 {
-	return !c->resched && c->thread == c->loaded && !c->thread->in_guest && c->timer_first == timerq_next(&c->timers) &&
-	       !inbox_above(&c->inbox, c->prio);
+	return sched_same_or(c, NULL);
 }
 
 /* The hardware timer fired. */

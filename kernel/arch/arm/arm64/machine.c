@@ -211,8 +211,7 @@ bool machine_same(const struct cpu *c)
 {
 	const struct thread *t = c->thread;
 
-	return c->not_fast == NOT_FAST_GUEST && t == c->loaded && !t->pending &&
-	       !vgic_of(t)->dirty && c->timer_first == timerq_next(&c->timers) &&
+	return !t->pending && !vgic_of(t)->dirty && c->timer_first == timerq_next(&c->timers) &&
 	       !inbox_above(&c->inbox, c->prio);
 }
 

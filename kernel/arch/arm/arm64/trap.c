@@ -118,20 +118,17 @@ void irq_poll(void)
 
 bool trap_irq(void)
 {
-	struct cpu *c = this_cpu();
 	u32 raw = irqc_ack_raw();
 	u32 intid = irqc_intid(raw);
 
 	/* Most are a device's. */
-	if (likely(intid - GIC_FIRST_SPI < IRQ_SPECIAL - GIC_FIRST_SPI && !c->tracing)) {
+	if (likely(intid - GIC_FIRST_SPI < IRQ_SPECIAL - GIC_FIRST_SPI && !this_cpu()->tracing)) {
 		irqc_drop(raw);
 		irq_hardware(intid, raw);
-	} else if (intid == platform.virt_timer_intid && !c->tracing) {
-		machine_virtual_timer(c, raw);
 	} else {
 		act_on(raw);
 	}
-	return unlikely(c->world == WORLD_GUEST) ? machine_same(c) : sched_same(c);
+	return sched_same_or(this_cpu(), machine_same);
 }
 
 /* An SError belongs to whoever ran; it cannot be told more exactly. */
