@@ -32,6 +32,7 @@ HALF_PERIODS = 8        # of the slowest LED, in each scene
 PICTURED = 2.0          # seconds of each scene
 STALLED = 240           # seconds of the host without a change that should come
 RESTARTS = 20
+PIECE = 24              # characters that are waited for at once: others' lines break longer ones
 OUT = machine.BUILD / "scenes"
 
 
@@ -111,9 +112,9 @@ class Stage:
         self.typed += 1
         said = b""
         for text in (line, f'echo "="{self.typed}='):
-            for i in range(0, len(text), scenario.TYPED_AT_ONCE):
-                self.m.serial.send(text[i:i + scenario.TYPED_AT_ONCE])
-                scenario.expect(self.m.serial, re.escape(text[i:i + scenario.TYPED_AT_ONCE]), 60,
+            for i in range(0, len(text), PIECE):
+                self.m.serial.send(text[i:i + PIECE])
+                scenario.expect(self.m.serial, re.escape(text[i:i + PIECE]), 60,
                                 f"Linux's shell did not echo {line!r}")
                 said += self.m.serial.before + self.m.serial.after
             self.m.serial.send("\n")
@@ -326,7 +327,7 @@ ALL = [name for name in COURSES if name != "brief"]
 # --- Results ----------------------------------------------------------------------------------------
 
 def table(rows):
-    text = [f"{'CPUs':4}  {'scene':36}{'Linux':>18}{'RTOS':>24}{'native':>24}"]
+    text = [f"{'CPUs':4}  {'scene':36}{'Linux':>20}{'RTOS':>28}{'native':>28}"]
     for cpus, name, row in rows:
         cells = []
         for led in (LINUX, RT_GUEST, NATIVE):
@@ -335,7 +336,7 @@ def table(rows):
             if worst is not None:
                 what += f" {worst / 1000:.2f} us"
             cells.append(f"{what}, {'ok' if good else 'FAILED'}")
-        text.append(f"{cpus:4}  {name:36}{cells[0]:>18}{cells[1]:>24}{cells[2]:>24}")
+        text.append(f"{cpus:4}  {name:36}{cells[0]:>20}{cells[1]:>28}{cells[2]:>28}")
     return "\n".join(text) + "\n"
 
 
