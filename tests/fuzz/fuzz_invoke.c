@@ -166,6 +166,11 @@ static void likely_words(const struct op *op, u64 *w)
 		w[0] = 0x40000000 + (u64)pick(32) * PAGE_SIZE;
 		w[1] = pick(3);
 		w[2] = 0x40000000 + (u64)pick(32) * PAGE_SIZE;
+	} else if (op->type == TAKT_THREAD && op->number == TAKT_THREAD_VIRQ_SC) {
+		w[0] = pick(34);
+		w[1] = pick(3);
+	} else if (op->type == TAKT_IRQ && op->number == TAKT_IRQ_BIND_VCPU) {
+		w[0] = pick(34);
 	} else if (op->type == TAKT_MEMORY && op->number == TAKT_MEMORY_DERIVE) {
 		w[0] = (u64)pick(40) * PAGE_SIZE;
 		w[1] = (u64)(1 + pick(16)) * PAGE_SIZE;
@@ -225,6 +230,12 @@ static void prepare(struct thread *t)
 		user_deadline(t, fake_now + (u64)byte() * byte() - 500);
 }
 
+/* Of an SC of a vCPU, or nothing like it. */
+static u32 some_index(void)
+{
+	return chance(192) ? pick(THREAD_SCS + 2) : (u32)some_word();
+}
+
 /* The state page is shared: anything may stand in it. */
 static void scribble(struct thread *t)
 {
@@ -233,7 +244,15 @@ static void scribble(struct thread *t)
 	if (t->kind == TAKT_THREAD_PV) {
 		t->pv->open = chance(128) ? ~0u : byte();
 		t->pv->depth = pick(10);
+		t->pv->sel = some_index();
+		t->pv->hint = (u32)some_word();
+		t->pv->guest.irq_sc = some_index();
+		t->pv->frame[pick(TAKT_PV_FRAMES)].irq_sc = some_index();
+		if (chance(64))
+			t->pv->pending = (u32)some_word();
 	} else {
+		t->vp->sel = some_index();
+		t->vp->hint = (u32)some_word();
 		t->vp->riders = pick(10);
 		t->vp->rider[0].intid = byte();
 		t->vp->rider[0].action = pick(9);

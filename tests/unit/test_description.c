@@ -316,6 +316,69 @@ TEST(other_kind_of_server)
 	CHECK(parse() && says("client: console: 'gpio' has no #session-cells"));
 }
 
+/* A machine with `vcpus` vCPUs and such event-scheduling. */
+static int parse_events(uint32_t vcpus, const uint32_t *cell, unsigned count)
+{
+	fdt32_t cells[33];
+
+	for (unsigned i = 0; i < count; i++)
+		cells[i] = cpu_to_fdt32(cell[i]);
+	begin();
+	program("p");
+	number("priority", 20);
+	number("budget-us", 100);
+	number("period-us", 1000);
+	if (vcpus)
+		number("vcpus", vcpus);
+	fdt_property(fdt, "event-scheduling", cells, (int)(count * sizeof(cells[0])));
+	end();
+	return parse();
+}
+
+/* Range and share hold them: a private interrupt's for each vCPU, a shared one's once. */
+TEST(events)
+{
+	static const uint32_t cells[] = {27, 40, 50, 1000, 64, 5, 30, 1000};
+	const struct desc *d = &compartments[0].desc;
+
+	CHECK(parse_events(0, cells, 8) == 0);
+	CHECK(d->lowest == 5 && d->highest == 40 && d->share == 100 + 50 + 30);
+	CHECK(parse_events(2, cells, 8) == 0);
+	CHECK(d->share == 100 + 2 * 100 + 2 * 50 + 30);
+}
+
+/* budget = period books nothing, and root's worker has to be above it. */
+TEST(events_round_robin)
+{
+	const struct desc *d = &compartments[0].desc;
+
+	CHECK(parse_events(0, (const uint32_t[]){27, 40, 1000, 1000}, 4) == 0);
+	CHECK(d->share == 100 && d->unbounded == 41);
+}
+
+TEST(wrong_events)
+{
+	static const uint32_t wrong[][4] = {
+		{27, 63, 50, 1000},	/* root's priority */
+		{27, 40, 0, 1000},	/* no budget */
+		{27, 40, 1001, 1000},	/* more than all */
+		{27, 40, 5, 9},		/* too short a period */
+		{27, 40, 5, 1000000001},	/* too long a one */
+		{27, ~0u, ~0u, ~0u},
+	};
+	uint32_t many[32];
+
+	for (unsigned i = 0; i < 32; i++)
+		many[i] = (const uint32_t[]){i / 4, 40, 10, 1000}[i % 4];
+	CHECK(parse_events(0, many, 28) == 0);
+	CHECK(parse_events(0, many, 32) && says("p: event-scheduling: is not a list of at most 7"));
+	CHECK(parse_events(0, many, 0) && says("p: event-scheduling: is not a list"));
+	for (unsigned i = 1; i < 8; i++)
+		CHECK(i == 4 || (parse_events(0, many, i) && says("p: event-scheduling: is not a list")));
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		CHECK(parse_events(0, wrong[i], 4) && says("p: event-scheduling: interrupt 27: priority"));
+}
+
 /* Names that only look alike are the program's own. */
 TEST(no_routes)
 {
@@ -471,6 +534,9 @@ int main(void)
 	RUN(routes);
 	RUN(wrong_routes);
 	RUN(other_kind_of_server);
+	RUN(events);
+	RUN(events_round_robin);
+	RUN(wrong_events);
 	RUN(no_routes);
 	RUN(gates_bind_to_all_threads);
 	RUN(gates_bind_when_the_server_runs);
