@@ -159,6 +159,11 @@ int pv_start(struct pv_vcpu *v)
 	v->slot = thread.slot;
 	v->sc = sc;
 	pv_page = (struct takt_pv_page *)TAKT_VA_STATE((uint64_t)thread.number);
+	/* The first one attached is the base: before those of interrupts, not in rt_thread_go. */
+	err = takt_thread_attach(v->slot, sc);
+	if (err)
+		return err;
+	thread.sc = 0;
 	err = add_events(v);
 	if (err)
 		return err;

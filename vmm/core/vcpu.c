@@ -225,6 +225,11 @@ int vcpu_create(struct machine *m, unsigned index)
 		goto fail;
 	v->self = v->thread.slot;
 	v->page = (struct takt_vcpu_page *)(uintptr_t)TAKT_VA_STATE(v->thread.number);
+	/* The first one attached is the base: before those of interrupts, not in rt_thread_go. */
+	err = takt_thread_attach(v->self, v->thread.sc);
+	if (err)
+		goto fail;
+	v->thread.sc = 0;
 	err = add_events(v);
 	if (err)
 		goto fail;
