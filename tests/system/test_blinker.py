@@ -26,7 +26,7 @@ class Report:
         self.least, self.average, self.most, self.count, self.missed = \
             (int(group) for group in m.serial.match.groups())
         m.serial.send("what\r")
-        scenario.expect(m.serial, "clear: count anew\r", 30, "a wrong command is not answered")
+        scenario.expect(m.serial, "clear: count anew[^\r]*\r", 30, "a wrong command is not answered")
         text = m.serial.before.decode(errors="replace")
         self.buckets = {int(bound): int(count)
                         for bound, count in re.findall(r"below +(\d+) ns: (\d+)", text)}
