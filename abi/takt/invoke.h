@@ -2,7 +2,8 @@
 /*
  * The one system call.
  *
- * AArch64: SVC #0 at EL0. Every register that is not listed as a result keeps its value.
+ * AArch64: SVC #0 at EL0. Every register that is not listed as a result keeps its value; call and
+ * reply_wait do not keep the condition flags.
  *
  *   reg       in                                   out
  *   x0        slot of the invoked capability       0 or a negative takt_error
