@@ -144,9 +144,10 @@ int main(void)
 	}
 	prompt();
 	for (;;) {
+		/* The console may be a new one, also after a command of ours: it does not know
+		 * whom to tell. */
+		(void)!console_notify(session, input);
 		read_input();
 		(void)wait_for(BADGE_INPUT | BADGE_CHANGE, TAKT_NEVER);
-		/* It may be the console that has changed: a new one does not know whom to tell. */
-		(void)!console_notify(session, input);
 	}
 }

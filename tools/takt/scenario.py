@@ -31,16 +31,24 @@ def answer(serial):
 
 
 def command(serial, line, timeout=40):
-    """What a command prints in Linux's shell."""
-    serial.sendline(line)
-    expect(serial, PROMPT, timeout, f"no new prompt from Linux's shell after {line!r}")
+    """What a command prints in Linux's shell. Its end is told by a word that the shell makes: a
+    prompt comes again whenever another session prints beside an unfinished line."""
+    mark = "echo end$((6*7))"
+    serial.sendline(f"{line}; {mark}")
+    expect(serial, r"end42\r", timeout, f"no end from Linux's shell of {line!r}")
     text = re.sub(r"\x1b\[[\d;]*\w", "", serial.before.decode(errors="replace"))
-    return without_echo(text.replace("\r", ""), line).strip()
+    expect(serial, PROMPT, 20, f"no new prompt from Linux's shell after {line!r}")
+    text = without_echo(text.replace("\r", ""), f"{line}; {mark}")
+    others = ("[", PROMPT.strip())
+    return "\n".join(t for t in text.split("\n") if not t.startswith(others)).strip()
 
 
-def without_echo(text, line):
-    """What follows the line that the shell has echoed, broken at the terminal's edge perhaps."""
-    rest = line.replace(" ", "")
+def without_echo(text, typed):
+    """What follows the line that the shell has echoed, the last time if that was shown again; it is
+    broken at the terminal's edge perhaps."""
+    if typed in text:
+        return text.rpartition(typed)[2]
+    rest = typed.replace(" ", "")
     for i, c in enumerate(text):
         if c in " \n":
             continue
