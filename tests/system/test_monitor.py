@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
 from takt import description, machine, perfetto, scenario                    # noqa: E402
-from takt.tap import Steps, check                                            # noqa: E402
+from takt.tap import Failure, Steps, check                                           # noqa: E402
 
 SYSTEM = "demo"
 MONITOR = 4                                         # its session
@@ -125,6 +125,9 @@ def servers(steps, m, leds):
     scenario.blinks(m.leds, NATIVE, 6, 30, since, leds[NATIVE].owner)
     check(row(m.serial, "blinker")[1] == "running", "the blinker does not run")
     steps.done("the GPIO server is restarted, and its client blinks on")
+
+
+def new_console(steps, m):
     m.serial.sendline("restart console")
     scenario.expect(m.serial, r"\[monitor\] console: running", 60, "no word from the monitor")
     m.serial.send(f"\x14{MONITOR}")
@@ -148,6 +151,11 @@ def monitor(steps):
         servers(steps, m, leds)
         sessions(steps, m)
         trace(steps, m)
+        try:
+            new_console(steps, m)
+        except Failure as failure:                  # a known defect, see the manual's CAVEATS
+            print("# " + str(failure).replace("\n", "\n# "))
+            steps.todo("the console server is restarted, the monitor goes on")
 
 
 if __name__ == "__main__":
