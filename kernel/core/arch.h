@@ -104,6 +104,7 @@ bool stage2_free_tables(struct stage2 *s2, u64 *cursor, void (*release)(void *ta
 
 /* --- Interrupt controller ------------------------------------------------------------------ */
 
+#define IRQC_LINES 1020 /* interrupts have numbers below that; from there on they mean none */
 #define IRQ_NONE 1023
 void irqc_init(void);	  /* once, boot CPU: distributor */
 void irqc_init_cpu(void); /* each CPU: banked part, CPU interface, EOImode 1 */

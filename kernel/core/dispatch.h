@@ -63,18 +63,6 @@ static inline void ready_remove(struct cpu *c, struct sc *sc)
 		c->ready_levels &= ~(1ul << sc->prio);
 }
 
-/* sc_activate(), at once where nothing is special. */
-static inline void sc_activate_quickly(struct cpu *c, struct sc *sc)
-{
-	const struct sc_refill *r = &sc->refill;
-
-	if (likely(sc->state == SC_DORMANT && !c->tracing && r->amount >= sched_min_budget &&
-		   r->time <= now_ticks()))
-		ready_insert(c, sc, false);
-	else
-		sc_activate(sc);
-}
-
 static inline void sc_run(struct cpu *c, struct sc *sc, u64 now)
 {
 	sc->state = SC_RUNNING;

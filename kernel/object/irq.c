@@ -10,8 +10,7 @@
 
 /* --- State ----------------------------------------------------------------------------------- */
 
-#define LINES 1020
-static struct irq *line[LINES]; /* gone from here before they are destroyed */
+static struct irq *line[IRQC_LINES]; /* gone from here before they are destroyed */
 static struct spinlock line_lock;
 
 struct irq *irq_create(struct factory *f, u32 intid, bool edge)
@@ -116,7 +115,7 @@ static NOINLINE void stray(u32 intid, u32 raw)
 
 void irq_hardware(u32 intid, u32 raw)
 {
-	struct irq *irq = likely(intid < LINES) ? __atomic_load_n(&line[intid], __ATOMIC_ACQUIRE) : NULL;
+	struct irq *irq = likely(intid < IRQC_LINES) ? __atomic_load_n(&line[intid], __ATOMIC_ACQUIRE) : NULL;
 
 	if (unlikely(!irq) || unlikely(irq->target == IRQ_UNBOUND) ||
 	    unlikely(irq->cpu != this_cpu()->id)) {

@@ -20,7 +20,6 @@ struct irq {
 	bool edge;
 	u8 target; /* enum irq_target */
 	u8 cpu;	   /* where it is handled: the target's */
-	u8 virq_shift;
 	bool brings_sc; /* to the vCPU: until it is unbound */
 	bool held; /* hardware: from arrival to ack; the line is active */
 	u32 virq;  /* of a vCPU */

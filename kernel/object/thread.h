@@ -40,7 +40,6 @@ enum { UTCB_MAPPED = 1, PAGE_MAPPED = 2 };
 struct fpstate {
 	u64 v[64]; /* v0..v31 */
 	u32 fpsr, fpcr;
-	u64 owner_cpu; /* 1 + CPU whose registers hold it, 0: here in memory */
 };
 
 /* The first part is known to assembly by <arch/offsets.h>. */

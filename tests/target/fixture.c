@@ -273,12 +273,6 @@ bool quiet(uint64_t badges, unsigned n)
 	return true;
 }
 
-uint64_t irqs_come(void)
-{
-	(void)irqs_within(UINT64_MAX, 0);
-	return arrived;
-}
-
 /* --- Threads ---------------------------------------------------------------------------------- */
 
 uint64_t stack_prepare(char *base, uint64_t size, struct boot boot)

@@ -136,7 +136,6 @@ void irqs_await(uint64_t badges);  /* all of them have come, since the last time
 bool irqs_within(uint64_t badges, takt_ticks deadline);
 /* None of them has come for so many ms, in which everybody here had a chance to get on. */
 bool quiet(uint64_t badges, unsigned n);
-uint64_t irqs_come(void); /* those that are there now; they stay for irqs_await */
 
 /* --- Threads ---------------------------------------------------------------------------------- */
 

@@ -37,7 +37,6 @@
 #define EC_BKPT32 0x38
 #define EC_BRK 0x3c
 
-#define FSC_EXTERNAL 0x10 /* synchronous external abort */
 
 /* A system register access: the encoding as in the instruction, and the syndrome's. */
 #define SYS(op0, op1, crn, crm, op2) ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
@@ -73,8 +72,8 @@ static void skip(struct takt_frame *f, u64 esr)
 
 /* --- Exceptions for the guest ------------------------------------------------------------ */
 
-/* Exception entry to EL1, DDI 0487 D1.3. */
-void machine_inject(struct thread *t, u64 esr)
+/* Exception entry to EL1, DDI 0487 D1.3, from where the guest stands now. */
+static void inject(struct thread *t, u64 esr)
 {
 	struct takt_frame *f = &t->vp->guest;
 	u64 old = f->pstate;
@@ -94,19 +93,9 @@ void machine_inject(struct thread *t, u64 esr)
 	f->pc = READ_SYSREG(vbar_el1) + offset;
 }
 
-void machine_inject_undef(struct thread *t)
+static void inject_undef(struct thread *t)
 {
-	machine_inject(t, (u64)EC_UNKNOWN << 26 | ESR_IL);
-}
-
-void machine_inject_abort(struct thread *t, bool fetch, u64 far)
-{
-	u64 ec = fetch ? EC_FETCH_LOWER : EC_DATA_LOWER;
-
-	if (t->vp->guest.pstate & PSTATE_EL1)
-		ec++; /* without a change of level */
-	WRITE_SYSREG(far_el1, far);
-	machine_inject(t, ec << 26 | ESR_IL | FSC_EXTERNAL);
+	inject(t, (u64)EC_UNKNOWN << 26 | ESR_IL);
 }
 
 /* --- System registers -------------------------------------------------------------------- */
@@ -279,7 +268,7 @@ static void sys_trap(struct thread *t, u64 esr)
 		return;
 	}
 	report(t, esr);
-	machine_inject_undef(t);
+	inject_undef(t);
 }
 
 /* --- Waiting ----------------------------------------------------------------------------- */
@@ -322,11 +311,11 @@ bool machine_trap(struct thread *t, u64 esr)
 		WRITE_SYSREG(far_el1, READ_SYSREG(far_el2));
 		if (t->vp->guest.pstate & PSTATE_EL1)
 			esr += 1ul << 26; /* "without a change of level" */
-		machine_inject(t, esr);
+		inject(t, esr);
 		return true;
 	case EC_BRK: /* MDCR_EL2.TDE brings all debug exceptions here */
 	case EC_BKPT32:
-		machine_inject(t, esr);
+		inject(t, esr);
 		return true;
 	case EC_CP15_32:
 	case EC_CP15_64:
@@ -339,7 +328,7 @@ bool machine_trap(struct thread *t, u64 esr)
 	case EC_SVE:
 	case EC_ERET:
 	case EC_SME:
-		machine_inject_undef(t);
+		inject_undef(t);
 		return true;
 	}
 	return false;

@@ -13,10 +13,6 @@
 #include <core/trace.h>
 #include <object/irq.h>
 
-#define KICK_INTID 0
-#define GIC_FIRST_SPI 32u
-#define IRQ_SPECIAL 1020u /* from here on there is none to act on */
-
 void trap_init_cpu(void)
 {
 	extern char vectors[];
@@ -88,7 +84,7 @@ static NOINLINE void act_on(u32 raw)
 	struct cpu *c = this_cpu();
 	u32 intid = irqc_intid(raw);
 
-	if (intid >= IRQ_SPECIAL)
+	if (intid >= IRQC_LINES)
 		return;
 	TRACE(c, INTERRUPT, intid, 0);
 	if (intid == platform.virt_timer_intid) {
@@ -103,7 +99,7 @@ static NOINLINE void act_on(u32 raw)
 	if (intid == platform.hyp_timer_intid) {
 		irqc_deactivate(raw);
 		sched_timer();
-	} else if (intid == KICK_INTID) { /* the inbox is looked at on the way out */
+	} else if (intid == GIC_SGI_KICK) { /* the inbox is looked at on the way out */
 		irqc_deactivate(raw);
 		c->resched = true;
 	} else {
@@ -122,7 +118,7 @@ bool trap_irq(void)
 	u32 intid = irqc_intid(raw);
 
 	/* Most are a device's. */
-	if (likely(intid - GIC_FIRST_SPI < IRQ_SPECIAL - GIC_FIRST_SPI && !this_cpu()->tracing)) {
+	if (likely(intid - GIC_FIRST_SPI < IRQC_LINES - GIC_FIRST_SPI && !this_cpu()->tracing)) {
 		irqc_drop(raw);
 		irq_hardware(intid, raw);
 	} else {

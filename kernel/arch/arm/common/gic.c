@@ -32,7 +32,7 @@ static char *bits(u32 base, u32 intid)
 
 void gic_clear_shared(void)
 {
-	gic.lines = MIN(((io_read32(gic.dist + GICD_TYPER) & 0x1f) + 1) * 32, 1020u);
+	gic.lines = MIN(((io_read32(gic.dist + GICD_TYPER) & 0x1f) + 1) * 32, (unsigned)IRQC_LINES);
 	for (unsigned i = GIC_FIRST_SPI; i < gic.lines; i += 32) {
 		io_write32(bits(GICD_ICENABLER, i), ~0u);
 		io_write32(bits(GICD_ICPENDR, i), ~0u);

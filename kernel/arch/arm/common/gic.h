@@ -6,6 +6,7 @@
 #ifndef GIC_H
 #define GIC_H
 
+#include <arch/irqc.h>
 #include <core/arch.h>
 
 /* The distributor; those below ICFGR also stand, at the same offsets, in the frame of a GICv3
@@ -21,8 +22,6 @@
 #define GICD_IPRIORITYR 0x400
 #define GICD_ICFGR 0xc00
 
-#define GIC_FIRST_SPI 32
-#define GIC_SGI_KICK 0
 #define GIC_PRIORITY_ALL 0xa0a0a0a0 /* the kernel orders by scheduling contexts, not by the GIC */
 #define GIC_PMR_ALL 0xff
 

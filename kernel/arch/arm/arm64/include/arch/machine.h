@@ -144,10 +144,5 @@ void machine_destroy(struct thread *t);
 /* The value that the guest reads in the ID register S3_0_C0_C<crm>_<op2>. */
 u64 machine_id(unsigned crm, unsigned op2);
 
-/* Exceptions taken to the guest's EL1, from where it stands now. Its registers must be in the
- * hardware (as in machine_trap). */
-void machine_inject(struct thread *t, u64 esr);
-void machine_inject_undef(struct thread *t);
-void machine_inject_abort(struct thread *t, bool fetch, u64 far);
 #endif
 #endif

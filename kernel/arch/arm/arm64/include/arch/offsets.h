@@ -36,7 +36,7 @@
 #define THREAD_PENDING 96
 #define THREAD_WANTERS 104
 #define THREAD_TIMER_QUEUED 153
-#define THREAD_UTCB 1024
+#define THREAD_UTCB 1016
 
 /* struct invocation */
 #define INVOCATION_CALLER 0 /* and tag */

@@ -56,12 +56,6 @@ static inline void switch_native(struct cpu *c, struct thread *next)
 	c->loaded = next;
 }
 
-/* For context_switch: native code is what is loaded. */
-static inline bool context_is_native(const struct cpu *c)
-{
-	return c->world == WORLD_NATIVE;
-}
-
 /* context_load() to the native context of t, where a native one is loaded. */
 static inline void context_switch(struct cpu *c, struct thread *t)
 {

@@ -5,6 +5,9 @@
 
 #include <arch/inline.h>
 
+#define GIC_SGI_KICK 0 /* from another CPU: look into the inbox */
+#define GIC_FIRST_SPI 32
+
 #define GICC_IAR 0x000c
 #define GICC_EOIR 0x0010
 
