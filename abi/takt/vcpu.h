@@ -5,7 +5,8 @@
  *
  * Both kinds of vCPU are a thread with two contexts, the monitor (an ordinary native thread) and
  * the guest. TAKT_RESUME enters the guest. From there the thread comes back to the monitor at
- * `entry`, with sp = `entry_sp` and x0 = the exit reason, on the same scheduling context.
+ * `entry`, with sp = `entry_sp` and x0 = the exit reason, on the same scheduling context. The other
+ * registers hold nothing that it can rely on: values of its own or of its guest.
  */
 #ifndef TAKT_VCPU_H
 #define TAKT_VCPU_H

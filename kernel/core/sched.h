@@ -18,6 +18,13 @@ void sched_init_cpu(struct cpu *c);
  * wants to run. The last thing before the kernel is left. */
 void sched_leave(void);
 
+/* Nothing has happened that asks for a decision before the kernel is left. */
+static inline bool sched_settled(const struct cpu *c)
+{
+	return !c->not_fast && c->timer_first == timerq_next(&c->timers) &&
+	       !inbox_above(&c->inbox, c->prio);
+}
+
 /* The running thread goes on as it is, and sched_leave would change nothing; for a guest `same` says
  * whether. */
 static inline bool sched_same_or(const struct cpu *c, bool (*same)(const struct cpu *c))

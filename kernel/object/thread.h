@@ -35,6 +35,7 @@ enum { UTCB_MAPPED = 1, PAGE_MAPPED = 2 };
 /* thread.wait_word, little-endian: the state alone. */
 #define WAIT_PLAINLY ((u32)THREAD_WAIT)
 #define RUN_PLAINLY ((u32)THREAD_RUN)
+#define RUN_IN_GUEST ((u32)THREAD_RUN | 1u << 8) /* the same of `in_guest` */
 
 /* FP/SIMD registers of one context. */
 struct fpstate {

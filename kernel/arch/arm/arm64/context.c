@@ -8,9 +8,13 @@
 #include <arch/offsets.h>
 #include <arch/stage2.h>
 #include <arch/switch.h>
+#include <arch/trap.h>
+#include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/event.h>
 #include <core/invoke.h>
+#include <core/sched.h>
 #include <object/gate.h>
 #include <object/task.h>
 #include <object/thread.h>
@@ -62,6 +66,7 @@ AT(struct task, slots, TASK_SLOTS);
 AT(struct task, tables, TASK_LEAF);
 AT(struct gate, badge, GATE_BADGE);
 AT(struct gate, target, GATE_TARGET);
+_Static_assert(NOT_FAST_GUEST == CPU_NOT_FAST_GUEST, "offsets.h");
 _Static_assert(CAP_LEAF_SLOTS == 256 && sizeof(struct cap) == 16, "fastpath.S");
 _Static_assert(THREAD_RUN == 1 && THREAD_WAIT == 2 && THREAD_OPEN == 3, "fastpath.S");
 _Static_assert(TAKT_GATE == 3 && TAKT_R_GATE_CALL == 1 && CALL_DEPTH == 8 && TAKT_E_CAP == -1,
@@ -133,8 +138,40 @@ static const void *fp_key(struct thread *t)
 	return t->in_guest && t->machine ? (const void *)machine_fp(t->machine) : t;
 }
 
-/* What context_load does where one context of a machine's thread is loaded and its other one comes;
- * the machine's registers have stayed. */
+/* To the guest context of a machine's thread, from its native one; the machine's registers have
+ * stayed. */
+static inline void cross_to_guest(struct cpu *c, struct thread *t, struct machine *m)
+{
+	struct task *task = t->guest_task;
+
+	t->tpidr = READ_SYSREG(tpidr_el0);
+	WRITE_SYSREG(vttbr_el2, task->space.vttbr);
+	isb();
+	c->loaded_task = task;
+	c->world = WORLD_GUEST;
+	c->frame = &t->vp->guest;
+	c->spsr_keep = SPSR_GUEST;
+	flip_to_guest(m);
+	fp_next(c, machine_fp(m));
+}
+
+/* And back. */
+static inline void cross_to_native(struct cpu *c, struct thread *t, struct machine *m)
+{
+	struct task *task = t->task;
+
+	c->loaded_task = task;
+	c->world = WORLD_NATIVE;
+	c->frame = &t->frame;
+	c->spsr_keep = SPSR_NATIVE;
+	flip_to_native(m);
+	WRITE_SYSREG(vttbr_el2, task->space.vttbr);
+	WRITE_SYSREG(tpidr_el0, t->tpidr);
+	fp_next(c, t);
+}
+
+/* What context_load does where one context of a machine's thread is loaded and its other one comes.
+ */
 bool context_cross(struct cpu *c, struct thread *t)
 {
 	struct machine *m = c->loaded_machine;
@@ -144,26 +181,11 @@ bool context_cross(struct cpu *c, struct thread *t)
 	if (t->in_guest) {
 		if (unlikely(c->world != WORLD_NATIVE))
 			return false;
-		t->tpidr = READ_SYSREG(tpidr_el0);
-		WRITE_SYSREG(vttbr_el2, t->guest_task->space.vttbr);
-		isb();
-		c->loaded_task = t->guest_task;
-		c->world = WORLD_GUEST;
-		c->frame = &t->vp->guest;
-		c->spsr_keep = SPSR_GUEST;
-		flip_to_guest(m);
-		fp_next(c, machine_fp(m));
+		cross_to_guest(c, t, m);
 	} else {
 		if (unlikely(c->world != WORLD_GUEST))
 			return false;
-		c->loaded_task = t->task;
-		c->world = WORLD_NATIVE;
-		c->frame = &t->frame;
-		c->spsr_keep = SPSR_NATIVE;
-		flip_to_native(m);
-		WRITE_SYSREG(vttbr_el2, t->task->space.vttbr);
-		WRITE_SYSREG(tpidr_el0, t->tpidr);
-		fp_next(c, t);
+		cross_to_native(c, t, m);
 	}
 	return true;
 }
@@ -198,6 +220,79 @@ void context_load(struct cpu *c, struct thread *t)
 	}
 	fp_next(c, fp_key(t));
 	c->loaded = t;
+}
+
+/* --- The quick way between a guest and its monitor (fastpath.S) ----------------------------------
+ */
+
+/*
+ * What trap_sync does, where nothing but the world makes a difference to the fast path of calls: an
+ * access to a device, or a hypercall. The SC stays, and the kernel changes nothing that concerns
+ * anybody else, so there is nothing to decide. Calls come last: no stack frame is needed.
+ */
+void guest_trap_quickly(struct cpu *c)
+{
+	struct thread *t = c->thread;
+	struct machine *m = c->loaded_machine;
+	struct takt_vcpu_page *p = t->vp;
+	u64 esr = READ_SYSREG(esr_el2);
+	u64 far = READ_SYSREG(far_el2);
+
+	if (ESR_CLASS(esr) == EC_HVC64 && p->guest.x[0] == TAKT_HVC_SELECT_SC) {
+		machine_select_sc(t);
+		return;
+	}
+	p->reason = t->frame.x[0] = TAKT_EXIT_TRAP;
+	p->esr = esr;
+	p->far = far;
+	p->ipa = trap_ipa(far);
+	t->regs = &t->frame;
+	t->in_guest = false;
+	cross_to_native(c, t, m);
+	WRITE_SYSREG(elr_el2, *(volatile u64 *)&p->entry);
+	WRITE_SYSREG(sp_el0, *(volatile u64 *)&p->entry_sp);
+	WRITE_SYSREG(spsr_el2, 0);
+	dmb_ish(); /* as in machine_left */
+	if (unlikely(vgic_has_mail(&m->vgic)))
+		machine_left(t);
+}
+
+/* The last part of a resume. Apart, for the two ways to it. */
+static NOINLINE bool enter_guest(struct cpu *c, struct thread *t, struct machine *m)
+{
+	dmb_ish(); /* as in machine_collect */
+	if (unlikely(vgic_has_mail(&m->vgic)))
+		return false;
+	cross_to_guest(c, t, m);
+	if (unlikely(m->vgic.dirty))
+		vgic_flush(&m->vgic);
+	return true;
+}
+
+static NOINLINE bool resume_with_orders(struct cpu *c, struct thread *t, struct machine *m)
+{
+	t->deadline = TAKT_NEVER;
+	vcpu_resume(t);
+	if (t->wait_word != RUN_IN_GUEST || !m || m != t->machine || t->pending || c->thread != t ||
+	    !sched_settled(c))
+		return false;
+	return enter_guest(c, t, m);
+}
+
+/* What syscall_entry and sched_leave do with a monitor's resume. */
+bool guest_resume_quickly(struct cpu *c)
+{
+	struct thread *t = c->thread;
+	struct machine *m = c->loaded_machine;
+	const struct takt_vcpu_page *p = t->vp;
+
+	if (unlikely(t->wait_word != RUN_PLAINLY || !m || m != t->machine || t->caller ||
+		     t->pending ||
+		     *(volatile const u32 *)&p->riders | *(volatile const u32 *)&p->standby))
+		return resume_with_orders(c, t, m);
+	t->in_guest = true;
+	t->regs = &t->vp->guest;
+	return enter_guest(c, t, m);
 }
 
 void context_init_cpu(struct cpu *c)

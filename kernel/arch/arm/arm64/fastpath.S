@@ -20,6 +20,8 @@
 #endif
 
 #define EC_SVC64 0x15
+#define EC_HVC64 0x16
+#define EC_DATA_LOWER 0x24
 #define STATE_RUN 1
 #define STATE_WAIT 2
 #define STATE_OPEN 3
@@ -72,11 +74,13 @@ lower_sync:
 	lsr	w9, w9, #26
 	cmp	w9, #EC_SVC64
 	ccmp	w13, #0, #0, eq
-	b.ne	slow
+	b.ne	not_call
 	ldr	x11, [x10, #CPU_THREAD]
 	cbz	x8, fast_call
 	cmp	x8, #TAKT_REPLY_WAIT
 	b.eq	fast_reply
+	cmp	x8, #TAKT_RESUME
+	b.eq	fast_resume
 #endif
 slow:
 	stp	x0, x1, [sp, #FRAME_X(0)]
@@ -86,6 +90,60 @@ slow:
 	b	lower_sync_slow
 
 #if FAST
+	/*
+	 * From a machine's guest, and nothing else is special (NOT_FAST_GUEST alone): what its monitor
+	 * most often answers, and hypercalls. The whole frame is saved, for the monitor to read. Where
+	 * that runs next, it is not given back the registers that it had, but for sp: those that C keeps
+	 * are the guest's still, the others what they were on some earlier way in.
+	 */
+not_call:
+	eor	w13, w13, #CPU_NOT_FAST_GUEST
+	cbnz	w13, slow
+	cmp	w9, #EC_DATA_LOWER
+	ccmp	w9, #EC_HVC64, #4, ne
+	b.ne	slow
+	stp	x0, x1, [sp, #FRAME_X(0)]
+	stp	x2, x3, [sp, #FRAME_X(2)]
+	stp	x4, x5, [sp, #FRAME_X(4)]
+	stp	x6, x7, [sp, #FRAME_X(6)]
+	stp	x18, x19, [sp, #FRAME_X(18)]
+	stp	x20, x21, [sp, #FRAME_X(20)]
+	stp	x22, x23, [sp, #FRAME_X(22)]
+	stp	x24, x25, [sp, #FRAME_X(24)]
+	stp	x26, x27, [sp, #FRAME_X(26)]
+	stp	x28, x29, [sp, #FRAME_X(28)]
+	mrs	x9, sp_el0
+	mrs	x12, elr_el2
+	mrs	x13, spsr_el2
+	stp	x30, x9, [sp, #FRAME_X(30)]
+	stp	x12, x13, [sp, #FRAME_PC]
+	ldr	x9, [x10, #CPU_STACK_TOP]
+	mov	x0, x10
+	mov	sp, x9
+	bl	guest_trap_quickly
+	mrs	x0, tpidr_el2
+	ldr	x1, [x0, #CPU_FRAME]
+	mov	sp, x1
+	b	leave_scratch
+
+	/* A monitor's resume. What the guest's exit does not give back is not saved here. */
+fast_resume:
+	stp	x0, x1, [sp, #FRAME_X(0)]
+	stp	x2, x3, [sp, #FRAME_X(2)]
+	stp	x4, x5, [sp, #FRAME_X(4)]
+	stp	x6, x7, [sp, #FRAME_X(6)]
+	str	x30, [sp, #FRAME_X(30)]
+	ldr	x12, [x10, #CPU_STACK_TOP]
+	mov	x13, sp
+	str	x13, [x12, #-16]!
+	mov	sp, x12
+	mov	x0, x10
+	bl	guest_resume_quickly
+	cbnz	w0, kernel_exit
+	ldr	x1, [sp]
+	mov	sp, x1
+	b	leave_other
+
 	/*
 	 * No help on the way (CPU_NOT_FAST), so the chain from the SC's home leads to this thread
 	 * through its caller, which therefore is what the SC runs next.

@@ -284,21 +284,21 @@ static void wait_trap(struct thread *t, u64 esr)
 
 #define SMCCC_INVALID_PARAMETER -3
 
-static bool hypercall(struct thread *t)
+void machine_select_sc(struct thread *t)
 {
 	struct takt_frame *f = &t->vp->guest;
 
-	if (f->x[0] != TAKT_HVC_SELECT_SC)
-		return false;
 	f->x[0] = event_select(t, f->x[1]) ? 0 : (u64)(s64)SMCCC_INVALID_PARAMETER;
-	return true;
 }
 
 bool machine_trap(struct thread *t, u64 esr)
 {
 	switch (ESR_EC(esr)) {
 	case EC_HVC64:
-		return hypercall(t);
+		if (t->vp->guest.x[0] != TAKT_HVC_SELECT_SC)
+			return false;
+		machine_select_sc(t);
+		return true;
 	case EC_WFX:
 		wait_trap(t, esr);
 		return true;

@@ -38,11 +38,9 @@ static NOINLINE void guest_trap(struct cpu *c, u64 esr)
 	if (unlikely(ESR_CLASS(esr) == EC_FP)) {
 		fp_trap(c, t);
 	} else if (is_monitors(t, esr) || !machine_trap(t, esr)) {
-		/* HPFAR_EL2 holds bits 47..12 of the address at 39..4, FAR_EL2 the offset in the
-		 * page. */
 		u64 far = READ_SYSREG(far_el2);
 
-		t->vp->ipa = (READ_SYSREG(hpfar_el2) & 0xfffffffff0) << 8 | (far & 0xfff);
+		t->vp->ipa = trap_ipa(far);
 		vcpu_exit(t, TAKT_EXIT_TRAP, esr, far);
 	}
 	sched_leave();

@@ -104,6 +104,8 @@ lower_irq:
 	ldr	x1, [sp]
 	mov	sp, x1
 	cbz	w0, leave_other
+	.global leave_scratch
+leave_scratch:
 	ldr	x30, [sp, #240]
 	ldp	x16, x17, [sp, #128]
 	ldp	x14, x15, [sp, #112]
@@ -119,6 +121,7 @@ lower_irq:
 	isb
 
 	/* The context that the kernel was entered from does not simply go on. */
+	.global leave_other
 leave_other:
 	save_pc
 	.global leave_changed
@@ -160,6 +163,7 @@ kernel_enter:
 	 * flags for native code, and for a guest also DAIF and the modes EL0t, EL1t, EL1h. Bit 0 may
 	 * only be set together with bit 2 (EL0h would be an illegal return).
 	 */
+	.global kernel_exit
 kernel_exit:
 	mrs	x0, tpidr_el2
 	ldp	x1, x4, [x0, #8]	/* frame, spsr_keep */

@@ -141,6 +141,9 @@ static inline void machine_flip_out(struct machine *m)
 /* The machine ends with its thread, which no CPU has loaded any more. Frees the page. */
 void machine_destroy(struct thread *t);
 
+/* The hypercall TAKT_HVC_SELECT_SC. */
+void machine_select_sc(struct thread *t);
+
 /* The value that the guest reads in the ID register S3_0_C0_C<crm>_<op2>. */
 u64 machine_id(unsigned crm, unsigned op2);
 

@@ -14,6 +14,7 @@
 #define CPU_THREAD 24
 #define CPU_LOADED 32
 #define CPU_NOT_FAST 40
+#define CPU_NOT_FAST_GUEST 0x10000 /* NOT_FAST_GUEST */
 #define CPU_ID 44
 #define CPU_LOADED_TASK 48
 #define CPU_FP_WORD 64

@@ -2,6 +2,7 @@
 #ifndef ARCH_TRAP_H
 #define ARCH_TRAP_H
 
+#include <arch/inline.h>
 #include <core/types.h>
 
 #define ESR_CLASS(esr) ((unsigned)((esr) >> 26) & 0x3f)
@@ -26,10 +27,20 @@ void trap_init_cpu(void);
 
 /* Called by vectors.S only. */
 void trap_sync(void);
-bool trap_irq(void); /* false: sched_leave is to follow */
+struct cpu;
+void guest_trap_quickly(struct cpu *c);
+bool guest_resume_quickly(struct cpu *c); /* false: as trap_irq */
+bool trap_irq(void);			  /* false: sched_leave is to follow */
 void trap_serror(void);
 void trap_el2(u64 esr, u64 elr, u64 far) NORETURN;
 void kernel_enter(void) NORETURN;
+
+/* The guest-physical address of an abort: HPFAR_EL2 holds bits 47..12 of it at 39..4, FAR_EL2 the
+ * offset in the page. */
+static inline u64 trap_ipa(u64 far)
+{
+	return (READ_SYSREG(hpfar_el2) & 0xfffffffff0) << 8 | (far & 0xfff);
+}
 
 /* The class and, for aborts, the kind of fault in words. */
 const char *esr_text(u64 esr);

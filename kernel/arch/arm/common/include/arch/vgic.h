@@ -170,7 +170,7 @@ void vgic_maintain(struct vgic_cpu *vc);
  * something to decide, and returns false. */
 static inline bool vgic_has_mail(const struct vgic_cpu *vc)
 {
-	return __atomic_load_n(&vc->mail.any, __ATOMIC_RELAXED);
+	return *(const volatile u32 *)&vc->mail.any;
 }
 bool vgic_collect(struct vgic_cpu *vc) MUST_CHECK;
 
