@@ -27,7 +27,7 @@ int device_create(struct machine *m, const char *compatible, uint64_t base, uint
 	struct device *dev;
 	int err;
 
-	if (!type || m->devices == GUEST_MAX_DEVICES) {
+	if (!type || m->devices == GUEST_MAX_DEVICES || (type->hypercall && m->firmware)) {
 		vmm_log("%s: no such device, or too many", compatible);
 		return TAKT_E_INVAL;
 	}
@@ -47,6 +47,8 @@ int device_create(struct machine *m, const char *compatible, uint64_t base, uint
 		return err;
 	}
 	m->device[m->devices++] = dev;
+	if (type->hypercall)
+		m->firmware = dev;
 	return 0;
 }
 
@@ -75,8 +77,8 @@ int machine_irq(takt_slot thread)
 }
 
 /*
- * Where several threads change the line, it must end as the last of them left it, whichever resumes its
- * guest first: so the kernel is told under the lock, and not with the next resume.
+ * Where several threads change the line, it must end as the last of them left it, whichever resumes
+ * its guest first: so the kernel is told under the lock, and not with the next resume.
  */
 void device_line(struct device *dev, struct vcpu *v, bool high)
 {
@@ -96,12 +98,31 @@ void device_line(struct device *dev, struct vcpu *v, bool high)
 		vmm_log("%s: interrupt line: error %d", dev->type->compatible, err);
 }
 
-static bool access_device(struct device *dev, struct mmio *io)
+/* Where a vCPU remembers the device behind an address: the boards' devices lie 512 bytes, 64 KiB
+ * and 16 MiB apart. */
+static struct device **seen(struct vcpu *v, uint64_t address)
+{
+	return &v->seen[(address >> 9 ^ address >> 16 ^ address >> 24) % DEVICES_SEEN];
+}
+
+/* False: there is no device at that address. */
+static __attribute__((noinline)) bool look_up(struct machine *m, struct vcpu *v, uint64_t address)
+{
+	for (unsigned i = 0; i < m->devices; i++) {
+		struct device *dev = m->device[i];
+
+		if (address - dev->base < dev->size && dev->type->access) {
+			*seen(v, address) = dev;
+			return true;
+		}
+	}
+	return false;
+}
+
+static __attribute__((noinline)) bool access_locked(struct device *dev, struct mmio *io)
 {
 	bool good;
 
-	if (dev->type->locks)
-		return dev->type->access(dev, io);
 	lock_take(&dev->lock);
 	good = dev->type->access(dev, io);
 	lock_give(&dev->lock);
@@ -110,32 +131,20 @@ static bool access_device(struct device *dev, struct mmio *io)
 
 bool mmio_access(struct machine *m, uint64_t address, struct mmio *io)
 {
-	unsigned i = io->vcpu->hit;
+	struct device *dev = *seen(io->vcpu, address);
 
-	for (unsigned tried = 0; tried < m->devices; tried++) {
-		struct device *dev = m->device[i];
-
-		io->offset = address - dev->base;
-		if (io->offset < dev->size && dev->type->access) {
-			io->vcpu->hit = i;
-			if (io->offset & (io->size - 1))
-				return false;
-			return access_device(dev, io);
-		}
-		i = i + 1 < m->devices ? i + 1 : 0;
-	}
-	return false;
+	if (!dev || address - dev->base >= dev->size)
+		return look_up(m, io->vcpu, address) && mmio_access(m, address, io);
+	io->offset = address - dev->base;
+	if (io->offset & (io->size - 1))
+		return false;
+	return dev->type->locks ? dev->type->access(dev, io) : access_locked(dev, io);
 }
 
 void hypercall(struct vcpu *v)
 {
-	struct machine *m = v->machine;
+	struct device *dev = v->machine->firmware;
 
-	for (unsigned i = 0; i < m->devices; i++) {
-		const struct device_type *t = m->device[i]->type;
-
-		if (t->hypercall && t->hypercall(m->device[i], v))
-			return;
-	}
-	v->page->guest.x[0] = SMCCC_NOT_SUPPORTED;
+	if (!dev || !dev->type->hypercall(dev, v))
+		v->page->guest.x[0] = SMCCC_NOT_SUPPORTED;
 }

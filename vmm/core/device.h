@@ -29,7 +29,7 @@ struct device_type {
 	/* Any of the following may be null. On the accessing vCPU's thread, with the device's lock
 	 * unless `locks` says that the device takes it itself. False: an external abort. */
 	bool (*access)(struct device *dev, struct mmio *io);
-	/* A call by HVC or SMC; false: not mine. */
+	/* A call by HVC or SMC, of one device at most; false: there is no such call. */
 	bool (*hypercall)(struct device *dev, struct vcpu *v);
 	/* On the first thread, after device_work was triggered. */
 	void (*work)(struct device *dev);

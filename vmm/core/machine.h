@@ -38,6 +38,8 @@
 #define GUEST_MAX_DEVICES 32
 #define GUEST_MAX_LOGGED 8 /* accesses outside the machine that are worth a line, for each run */
 
+#define DEVICES_SEEN 16
+
 struct device;
 struct machine;
 
@@ -59,7 +61,7 @@ struct vcpu {
 	uint64_t boot_pc; /* VCPU_START: where it begins, and its x0 */
 	uint64_t boot_x0;
 	unsigned logged;
-	unsigned hit; /* device of its last access, tried first */
+	struct device *seen[DEVICES_SEEN]; /* what it accessed last, by parts of the address */
 	struct rt_thread thread;
 };
 
@@ -88,6 +90,7 @@ struct machine {
 	struct vcpu vcpu[GUEST_MAX_VCPUS];
 	unsigned devices;
 	struct device *device[GUEST_MAX_DEVICES];
+	struct device *firmware; /* the one that has hypercalls */
 	uint64_t boot_pc, boot_x0;
 };
 
@@ -135,11 +138,38 @@ TAKT_MUST_CHECK int tree_create(struct machine *m, const struct tree_boot *boot,
 TAKT_MUST_CHECK int vcpu_create(struct machine *m, unsigned index);
 /* Lets a vCPU that is off begin at `pc` with x0 = `arg`. False if it is not off. */
 bool vcpu_start(struct vcpu *v, uint64_t pc, uint64_t arg);
+
+/* A change of an interrupt that no more can ride with the next resume: what waits must happen
+ * before, so all of it happens now. */
+void vcpu_walk(struct vcpu *v, struct takt_vcpu_rider rider);
+
+static inline void vcpu_ride(struct vcpu *v, struct takt_vcpu_rider rider)
+{
+	struct takt_vcpu_page *page = v->page;
+	unsigned n = page->riders;
+
+	if (n >= TAKT_VCPU_RIDERS) {
+		vcpu_walk(v, rider);
+		return;
+	}
+	page->rider[n] = rider;
+	page->riders = n + 1;
+}
+
 /* Lets `action` happen to an interrupt before the guest runs again. Only on the vCPU's own
  * thread. */
-void vcpu_irq(struct vcpu *v, uint32_t intid, enum takt_virq_action action);
+static inline void vcpu_irq(struct vcpu *v, uint32_t intid, enum takt_virq_action action)
+{
+	vcpu_ride(v, (struct takt_vcpu_rider){intid, action});
+}
+
 /* The same for a software-generated interrupt from this vCPU to those in `targets`. */
-void vcpu_sgi(struct vcpu *v, uint32_t intid, uint8_t targets);
+static inline void vcpu_sgi(struct vcpu *v, uint32_t intid, uint8_t targets)
+{
+	vcpu_ride(v, (struct takt_vcpu_rider){
+			     intid, TAKT_VIRQ_SGI | (uint32_t)targets << TAKT_VIRQ_SGI_SHIFT});
+}
+
 /* The guest cannot go on: logs why, with a dump, and stops the machine. */
 void vcpu_fail(struct vcpu *v, const char *why);
 
@@ -148,14 +178,24 @@ static inline enum vcpu_state vcpu_state(struct vcpu *v)
 	return (enum vcpu_state)__atomic_load_n(&v->state, __ATOMIC_ACQUIRE);
 }
 
-/* arch: handles TAKT_EXIT_TRAP. False: there is no way to go on, and the machine was told. */
+/* It is not switched off, and the machine is not asked for anything; who asks sees to it that
+ * vCPUs leave their guests. */
+static inline bool vcpu_goes_on(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->state, __ATOMIC_RELAXED) == VCPU_ON &&
+	       __atomic_load_n(&v->machine->request, __ATOMIC_RELAXED) == MACHINE_RUN;
+}
+
+/* The guest was left: whether it is to be entered again. */
+bool vcpu_exited(struct vcpu *v, int reason);
+/* arch: the same for TAKT_EXIT_TRAP. */
 bool arch_trap(struct vcpu *v);
 /* arch: registers of a vCPU as they are when PSCI or the board starts it. */
 void arch_vcpu_boot(struct vcpu *v);
 /* arch: what the guest's CPU reads as its own name; property "reg" of its node. */
 uint64_t arch_vcpu_affinity(unsigned index);
-/* arch: leaves the monitor for the guest; reason of the exit, or a negative takt_error. */
-int arch_vcpu_run(struct takt_vcpu_page *page);
+/* arch: runs the guest, until vcpu_exited() does not want it any more. */
+void arch_vcpu_run(struct takt_vcpu_page *page, struct vcpu *v);
 void arch_vcpu_dump(struct vcpu *v);
 /* arch: copies and clears memory, without floating-point registers; what is cleared is a multiple
  * of 64 bytes. */

@@ -20,24 +20,17 @@ static int act(struct vcpu *v, const struct takt_vcpu_rider *r)
 	case TAKT_VIRQ_SYNC:
 		return takt_virq_sync(v->self, r->intid);
 	case TAKT_VIRQ_SGI:
-		return takt_virq_sgi(v->self, r->action >> TAKT_VIRQ_SGI_SHIFT, r->intid,
-				     v->index);
+		return takt_virq_sgi(v->self, r->action >> TAKT_VIRQ_SGI_SHIFT, r->intid, v->index);
 	default:
 		return takt_virq_set(v->self, r->intid, r->action);
 	}
 }
 
-static void ride(struct vcpu *v, struct takt_vcpu_rider rider)
+void vcpu_walk(struct vcpu *v, struct takt_vcpu_rider rider)
 {
 	struct takt_vcpu_page *page = v->page;
 	unsigned n = page->riders;
 
-	if (n < TAKT_VCPU_RIDERS) {
-		page->rider[n] = rider;
-		page->riders = n + 1;
-		return;
-	}
-	/* Full: what waits must happen before, so all of it happens now. */
 	page->riders = 0;
 	for (unsigned i = 0; i <= n; i++) {
 		const struct takt_vcpu_rider *r = i < n ? &page->rider[i] : &rider;
@@ -46,17 +39,6 @@ static void ride(struct vcpu *v, struct takt_vcpu_rider rider)
 		if (err)
 			vmm_log("interrupt %u, action %x: error %d", r->intid, r->action, err);
 	}
-}
-
-void vcpu_irq(struct vcpu *v, uint32_t intid, enum takt_virq_action action)
-{
-	ride(v, (struct takt_vcpu_rider){intid, action});
-}
-
-void vcpu_sgi(struct vcpu *v, uint32_t intid, uint8_t targets)
-{
-	ride(v, (struct takt_vcpu_rider){
-			intid, TAKT_VIRQ_SGI | (uint32_t)targets << TAKT_VIRQ_SGI_SHIFT});
 }
 
 bool vcpu_start(struct vcpu *v, uint64_t pc, uint64_t arg)
@@ -80,31 +62,29 @@ void vcpu_fail(struct vcpu *v, const char *why)
 	machine_ask(v->machine, MACHINE_FAILED);
 }
 
-/* Runs the guest until the vCPU is switched off or the machine is asked for something. */
-static void run_guest(struct vcpu *v)
+/* An exit, other than one of the guest's traps. */
+static __attribute__((noinline)) void exited_otherwise(struct vcpu *v, int reason)
 {
-	struct takt_vcpu_page *page = v->page;
-
-	while (vcpu_state(v) == VCPU_ON && machine_asked(v->machine) == MACHINE_RUN) {
-		int reason = arch_vcpu_run(page);
-
-		switch (reason) {
-		case TAKT_EXIT_TRAP:
-			if (!arch_trap(v))
-				return;
-			break;
-		case TAKT_EXIT_EVENT: /* the kick: look again */
-			break;
-		case TAKT_EXIT_ERROR:
-			vmm_log("cpu%u: entering the guest: error %ld", v->index, (long)page->esr);
-			vcpu_fail(v, "state page refused");
-			return;
-		default:
-			vmm_log("cpu%u: resume: error %d", v->index, reason);
-			vcpu_fail(v, "resume refused");
-			return;
-		}
+	switch (reason) {
+	case TAKT_EXIT_EVENT: /* the kick: look again */
+		break;
+	case TAKT_EXIT_ERROR:
+		vmm_log("cpu%u: entering the guest: error %ld", v->index, (long)v->page->esr);
+		vcpu_fail(v, "state page refused");
+		break;
+	default:
+		vmm_log("cpu%u: resume: error %d", v->index, reason);
+		vcpu_fail(v, "resume refused");
+		break;
 	}
+}
+
+bool vcpu_exited(struct vcpu *v, int reason)
+{
+	if (reason == TAKT_EXIT_TRAP)
+		return arch_trap(v);
+	exited_otherwise(v, reason);
+	return vcpu_goes_on(v);
 }
 
 static void wait_for_start(struct vcpu *v)
@@ -136,7 +116,8 @@ static void vcpu_main(void *arg)
 		v->logged = 0;
 		arch_vcpu_boot(v);
 		__atomic_store_n(&v->state, VCPU_ON, __ATOMIC_RELEASE);
-		run_guest(v);
+		if (vcpu_goes_on(v))
+			arch_vcpu_run(v->page, v);
 		leave(v);
 		/* The first thread may be waiting for all vCPUs to be out of the guest. */
 		(void)!takt_irq_trigger(v->machine->control);
@@ -175,13 +156,15 @@ static int add_event(struct vcpu *v, unsigned cell, unsigned leave)
 	err = takt_scheduler_create_sc(
 		TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, env_cell("event-scheduling", cell + 1),
 		takt_ns_to_ticks(env_cell("event-scheduling", cell + 2) * 1000ull),
-		takt_ns_to_ticks(env_cell("event-scheduling", cell + 3) * 1000ull), v->thread.cpu, sc);
+		takt_ns_to_ticks(env_cell("event-scheduling", cell + 3) * 1000ull), v->thread.cpu,
+		sc);
 	if (!err)
 		err = takt_thread_attach(v->self, sc);
 	if (!err)
 		err = takt_thread_virq_sc(v->self, intid, sc, leave);
 	if (err)
-		vmm_log("cpu%u: event-scheduling: interrupt %u: %s", v->index, intid, rt_error(err));
+		vmm_log("cpu%u: event-scheduling: interrupt %u: %s", v->index, intid,
+			rt_error(err));
 	return err;
 }
 

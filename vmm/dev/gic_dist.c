@@ -285,22 +285,6 @@ static void write_byte(struct gic_dist *d, unsigned cpu, uint32_t offset, uint8_
 	publish(d, cpu, intid);
 }
 
-uint8_t gic_dist_sgi_targets(const struct gic_dist *d, unsigned cpu, uint32_t value)
-{
-	uint8_t all = (uint8_t)((1u << d->cpus) - 1);
-
-	switch (value >> 24 & 3) {
-	case 0:
-		return value >> 16 & all;
-	case 1:
-		return all & (uint8_t) ~(1u << cpu);
-	case 2:
-		return (uint8_t)(1u << cpu);
-	default:
-		return 0;
-	}
-}
-
 static void write_sgir(struct gic_dist *d, unsigned cpu, uint32_t value)
 {
 	uint8_t targets = gic_dist_sgi_targets(d, cpu, value);

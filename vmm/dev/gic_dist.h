@@ -57,12 +57,27 @@ uint32_t gic_dist_read(struct gic_dist *d, unsigned cpu, uint32_t offset, unsign
 void gic_dist_write(struct gic_dist *d, unsigned cpu, uint32_t offset, unsigned size,
 		    uint32_t value);
 
-/* Whether a read at that offset asks for interrupts' state and nothing else: it needs no lock, though a
- * write may be under way. */
+/* Whether a read at that offset asks for interrupts' state and nothing else: it needs no lock,
+ * though a write may be under way. */
 bool gic_dist_is_state(uint32_t offset);
 
-/* CPUs that a write of `value` to GICD_SGIR by `cpu` is for; the interrupt is in its low four bits. */
-uint8_t gic_dist_sgi_targets(const struct gic_dist *d, unsigned cpu, uint32_t value);
+/* CPUs that a write of `value` to GICD_SGIR by `cpu` is for; the interrupt is in its low four bits.
+ */
+static inline uint8_t gic_dist_sgi_targets(const struct gic_dist *d, unsigned cpu, uint32_t value)
+{
+	uint8_t all = (uint8_t)((1u << d->cpus) - 1);
+
+	switch (value >> 24 & 3) {
+	case 0:
+		return value >> 16 & all;
+	case 1:
+		return all & (uint8_t) ~(1u << cpu);
+	case 2:
+		return (uint8_t)(1u << cpu);
+	default:
+		return 0;
+	}
+}
 
 /* CPUs that a shared interrupt may go to, as a mask. */
 void gic_dist_target(struct gic_dist *d, uint32_t intid, uint8_t cpus);

@@ -15,7 +15,7 @@ struct gicv2 {
 	struct gic_dist dist;
 };
 
-static bool gicv2_access(struct device *dev, struct mmio *io)
+static __attribute__((noinline)) bool access_register(struct device *dev, struct mmio *io)
 {
 	struct gicv2 *gic = dev->state;
 	unsigned cpu = io->vcpu->index;
@@ -23,14 +23,6 @@ static bool gicv2_access(struct device *dev, struct mmio *io)
 
 	if (io->size > 4)
 		return false;
-	/* Inter-processor interrupts first: they change no register, and there are many. */
-	if (io->write && offset == GICD_SGIR && io->size == 4) {
-		uint8_t targets = gic_dist_sgi_targets(&gic->dist, cpu, (uint32_t)io->value);
-
-		if (targets)
-			vcpu_sgi(io->vcpu, io->value & 0xf, targets);
-		return true;
-	}
 	if (!io->write && gic_dist_is_state(offset)) {
 		io->value = gic_dist_read(&gic->dist, cpu, offset, io->size);
 		return true;
@@ -42,6 +34,21 @@ static bool gicv2_access(struct device *dev, struct mmio *io)
 	else
 		io->value = gic_dist_read(&gic->dist, cpu, offset, io->size);
 	lock_give(&dev->lock);
+	return true;
+}
+
+/* Inter-processor interrupts first: they change no register, and there are many. */
+static bool gicv2_access(struct device *dev, struct mmio *io)
+{
+	struct gicv2 *gic = dev->state;
+	struct vcpu *v = io->vcpu;
+	uint8_t targets;
+
+	if (!io->write || io->offset != GICD_SGIR || io->size != 4)
+		return access_register(dev, io);
+	targets = gic_dist_sgi_targets(&gic->dist, v->index, (uint32_t)io->value);
+	if (targets)
+		vcpu_sgi(v, io->value & 0xf, targets);
 	return true;
 }
 

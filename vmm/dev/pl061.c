@@ -40,7 +40,7 @@ struct pl061 {
 };
 
 /* What the pins read as. */
-static uint8_t levels(struct pl061 *p)
+static __attribute__((noinline)) uint8_t levels(struct pl061 *p)
 {
 	uint8_t value = p->data;
 
@@ -90,11 +90,17 @@ static void turn(struct pl061 *p, uint8_t dir)
 	}
 }
 
+/* Level-sensitive inputs. */
+static inline uint8_t watched(const struct pl061 *p)
+{
+	return p->is & (uint8_t)~p->dir;
+}
+
 /* Level-sensitive inputs that are where they interrupt. Edges of routed lines do not reach us. */
-static void update_line(struct device *dev, struct vcpu *v)
+static __attribute__((noinline)) void update_line(struct device *dev, struct vcpu *v)
 {
 	struct pl061 *p = dev->state;
-	uint8_t level = p->is & (uint8_t)~p->dir;
+	uint8_t level = watched(p);
 
 	if (level & p->ie)
 		p->ris = (uint8_t)((p->ris & ~level) | (~(levels(p) ^ p->iev) & level));
@@ -136,7 +142,8 @@ static void write_data(struct pl061 *p, uint8_t mask, uint8_t value)
 	drive(p, p->data ^ old);
 }
 
-static void write_register(struct pl061 *p, uint64_t offset, uint8_t value)
+static __attribute__((noinline)) void write_register(struct pl061 *p, uint64_t offset,
+						     uint8_t value)
 {
 	if (offset < GPIO_DATA_END) {
 		write_data(p, (uint8_t)(offset >> 2), value);
@@ -179,7 +186,9 @@ static bool pl061_access(struct device *dev, struct mmio *io)
 		write_register(p, io->offset & ~3ul, (uint8_t)io->value);
 	else
 		io->value = read_register(p, io->offset & ~3ul);
-	update_line(dev, io->vcpu);
+	/* A read finds no more than that an input has moved. */
+	if (io->write || watched(p) & p->ie)
+		update_line(dev, io->vcpu);
 	return true;
 }
 

@@ -56,9 +56,10 @@ static inline void arch_set(struct vcpu *v, unsigned reg, uint64_t value)
 		v->page->guest.x[reg] = value;
 }
 
-/* The guest's CPU takes an exception to EL1, as hardware would. False as arch_trap. */
-bool arch_inject(struct vcpu *v, uint64_t esr, uint64_t far);
-bool arch_inject_undefined(struct vcpu *v);
-bool arch_inject_abort(struct vcpu *v);
+/* The guest's CPU takes an exception to EL1, as hardware would; where that fails the machine was
+ * told. */
+void arch_inject(struct vcpu *v, uint64_t esr, uint64_t far);
+void arch_inject_undefined(struct vcpu *v);
+void arch_inject_abort(struct vcpu *v);
 
 #endif

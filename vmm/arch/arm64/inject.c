@@ -35,7 +35,7 @@ static uint64_t handler_pstate(uint64_t old, uint64_t sctlr)
 	return pstate;
 }
 
-bool arch_inject(struct vcpu *v, uint64_t esr, uint64_t far)
+void arch_inject(struct vcpu *v, uint64_t esr, uint64_t far)
 {
 	struct takt_frame *g = &v->page->guest;
 	uint64_t vbar, sctlr;
@@ -55,20 +55,19 @@ bool arch_inject(struct vcpu *v, uint64_t esr, uint64_t far)
 		vmm_log("cpu%u: delivering exception %lx: error %d", v->index, (unsigned long)esr,
 			err);
 		vcpu_fail(v, "exception that cannot be delivered");
-		return false;
+		return;
 	}
 	g->pc = vbar + vector(g->pstate);
 	g->pstate = handler_pstate(g->pstate, sctlr);
-	return true;
 }
 
 /* FAR_EL1 is unknown after exceptions that have no address; what stands there now will do. */
-bool arch_inject_undefined(struct vcpu *v)
+void arch_inject_undefined(struct vcpu *v)
 {
-	return arch_inject(v, ESR_CLASS(EC_UNKNOWN) | (v->page->esr & ESR_IL), v->page->far);
+	arch_inject(v, ESR_CLASS(EC_UNKNOWN) | (v->page->esr & ESR_IL), v->page->far);
 }
 
-bool arch_inject_abort(struct vcpu *v)
+void arch_inject_abort(struct vcpu *v)
 {
 	uint64_t trap = v->page->esr;
 	uint64_t pstate = v->page->guest.pstate;
@@ -81,5 +80,5 @@ bool arch_inject_abort(struct vcpu *v)
 	esr |= ESR_CLASS(ec) | (trap & ISS_WNR);
 	/* On a table walk the level of the table stands in the trap's fault status. */
 	esr |= trap & ISS_S1PTW ? ISS_EXTERNAL_WALK | (trap & 3) : ISS_EXTERNAL;
-	return arch_inject(v, esr, v->page->far);
+	arch_inject(v, esr, v->page->far);
 }

@@ -5,71 +5,83 @@
 #include "../../core/log.h"
 #include "arm64.h"
 
-static bool refuse(struct vcpu *v, const char *what)
+static __attribute__((noinline)) void refuse(struct vcpu *v, const char *what)
 {
 	if (v->logged < GUEST_MAX_LOGGED) {
 		v->logged++;
 		vmm_log("cpu%u: %s: pc %lx ipa %lx far %lx esr %lx", v->index, what,
 			v->page->guest.pc, v->page->ipa, v->page->far, v->page->esr);
 	}
-	return arch_inject_abort(v);
+	arch_inject_abort(v);
 }
 
-/* A loaded value as the instruction wants it: sign-extended or not, 32 or 64 bits wide. */
+/* A loaded value as the instruction wants it where it is sign-extended, to 32 or 64 bits. */
 static uint64_t extend(uint64_t value, unsigned size, uint64_t esr)
 {
 	unsigned unused = 64 - size * 8;
 
-	value <<= unused;
-	if (!(esr & ISS_SSE))
-		return value >> unused;
-	value = (uint64_t)((int64_t)value >> unused);
+	value = (uint64_t)((int64_t)(value << unused) >> unused);
 	return esr & ISS_SF ? value : (uint32_t)value;
 }
 
-static bool data_abort(struct vcpu *v)
+/* What is more, or less, than one access to a device. */
+static __attribute__((noinline)) void odd_abort(struct vcpu *v, uint64_t esr)
 {
-	uint64_t esr = v->page->esr;
-	struct mmio io = {.vcpu = v, .size = 1u << ISS_SAS(esr), .write = esr & ISS_WNR};
-	unsigned reg = ISS_SRT(esr);
-
 	if (esr & ISS_S1PTW)
-		return refuse(v, "page table outside the machine's memory");
-	if (esr & ISS_CM) {
+		refuse(v, "page table outside the machine's memory");
+	else if (esr & ISS_CM)
 		/* Cache maintenance by address: devices have no cache to maintain. */
 		arch_skip(v);
-		return true;
-	}
-	if (!(esr & ISS_ISV))
-		return refuse(v, "access of a kind that is not emulated");
-	if (io.write) {
-		io.value = arch_get(v, reg);
-		if (io.size < 8)
-			io.value &= (1ul << io.size * 8) - 1;
-	}
+	else
+		refuse(v, "access of a kind that is not emulated");
+}
+
+/* The bits of a value of that size. */
+static inline uint64_t mask_of(uint64_t esr)
+{
+	return UINT64_MAX >> (64 - (8u << ISS_SAS(esr)));
+}
+
+static inline bool store(struct vcpu *v, uint64_t esr)
+{
+	struct mmio io = {.vcpu = v, .size = 1u << ISS_SAS(esr), .write = true};
+
+	io.value = arch_get(v, ISS_SRT(esr)) & mask_of(esr);
+	return mmio_access(v->machine, v->page->ipa, &io);
+}
+
+static inline bool load(struct vcpu *v, uint64_t esr)
+{
+	struct mmio io = {.vcpu = v, .size = 1u << ISS_SAS(esr)};
+
 	if (!mmio_access(v->machine, v->page->ipa, &io))
-		return refuse(v,
-			      io.write ? "write outside the machine" : "read outside the machine");
-	if (!io.write)
-		arch_set(v, reg, extend(io.value, io.size, esr));
-	arch_skip(v);
+		return false;
+	arch_set(v, ISS_SRT(esr),
+		 esr & ISS_SSE ? extend(io.value, io.size, esr) : io.value & mask_of(esr));
 	return true;
 }
 
-bool arch_trap(struct vcpu *v)
+static inline void data_abort(struct vcpu *v, uint64_t esr)
+{
+	if ((esr & (ISS_S1PTW | ISS_CM | ISS_ISV)) != ISS_ISV)
+		odd_abort(v, esr);
+	else if (esr & ISS_WNR ? store(v, esr) : load(v, esr))
+		v->page->guest.pc += esr & ESR_IL ? 4 : 2;
+	else
+		refuse(v, esr & ISS_WNR ? "write outside the machine" : "read outside the machine");
+}
+
+static __attribute__((noinline)) void other_trap(struct vcpu *v)
 {
 	switch (ESR_EC(v->page->esr)) {
-	case EC_DATA_ABORT:
-		return data_abort(v);
 	case EC_SMC64:
 		/* Other than after HVC, pc is still at the instruction. */
 		arch_skip(v);
-		/* fall through */
-	case EC_HVC64:
 		hypercall(v);
-		return true;
+		break;
 	case EC_INSTRUCTION_ABORT:
-		return refuse(v, "jump outside the machine's memory");
+		refuse(v, "jump outside the machine's memory");
+		break;
 	default:
 		/* Features that this machine does not have. */
 		if (v->logged < GUEST_MAX_LOGGED) {
@@ -77,6 +89,21 @@ bool arch_trap(struct vcpu *v)
 			vmm_log("cpu%u: undefined: pc %lx esr %lx", v->index, v->page->guest.pc,
 				v->page->esr);
 		}
-		return arch_inject_undefined(v);
+		arch_inject_undefined(v);
+		break;
 	}
+}
+
+bool arch_trap(struct vcpu *v)
+{
+	uint64_t esr = v->page->esr;
+	unsigned class = ESR_EC(esr);
+
+	if (class == EC_DATA_ABORT)
+		data_abort(v, esr);
+	else if (class == EC_HVC64)
+		hypercall(v);
+	else
+		other_trap(v);
+	return vcpu_goes_on(v);
 }
