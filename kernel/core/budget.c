@@ -16,8 +16,6 @@ void sc_refill_reset(struct sc *sc, u64 now)
 	sc->refill = (struct sc_refill){now, sc->budget};
 }
 
-/* `amount` comes back at `time`. A full ring merges it into the last entry, later, never earlier.
- */
 void sc_refill_add(struct sc *sc, u64 time, u64 amount)
 {
 	struct sc_refill *last = sc_refill_last(sc);
@@ -39,8 +37,8 @@ static void refill_pop(struct sc *sc)
 	sc->first = (sc->first + 1) & (SC_REFILLS - 1);
 }
 
-/* Takes the time since sc->started out of the budget. What was used from instant t on comes back at
- * t + period; what was overrun is taken from later refills. */
+/* What was used from instant t on comes back at t + period; what was overrun is taken from later
+ * refills. */
 void sc_charge_refills(struct sc *sc, u64 now, u64 used)
 {
 	u64 back = now - used + sc->period;

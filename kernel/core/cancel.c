@@ -9,11 +9,6 @@
 #include <core/quiesce.h>
 #include <object/thread.h>
 
-static bool local(const struct thread *t)
-{
-	return t->cpu == this_cpu()->id;
-}
-
 /* Who wanted it stopped goes on: its invocation is done again. */
 void ipc_cancel_over(struct thread *t)
 {

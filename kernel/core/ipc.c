@@ -26,11 +26,6 @@ void ipc_result(struct thread *t, int error)
 	t->regs->x[1] = 0;
 }
 
-static bool local(const struct thread *t)
-{
-	return t->cpu == this_cpu()->id;
-}
-
 static NOINLINE void fail(struct thread *caller, int error)
 {
 	ipc_result(caller, error);

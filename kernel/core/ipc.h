@@ -3,6 +3,7 @@
 #ifndef CORE_IPC_H
 #define CORE_IPC_H
 
+#include <core/cpu.h>
 #include <object/gate.h>
 #include <object/thread.h>
 
@@ -23,8 +24,12 @@ int ipc_window(struct thread *to, u64 caps) MUST_CHECK;
 /* Ends the call that `caller` makes with an error; the server becomes an orphan. */
 void ipc_abort(struct thread *caller, int error);
 
-/* Between ipc.c and cancel.c: the thread's invocation has this result; its local call ends with it;
+/* Between ipc.c and cancel.c: it lives here; the thread's invocation has this result; its local call ends with it;
  * a server has lost its caller. */
+static inline bool local(const struct thread *t)
+{
+	return t->cpu == this_cpu()->id;
+}
 void ipc_result(struct thread *t, int error);
 void ipc_end_call(struct thread *caller, int error);
 void ipc_orphan(struct thread *s);

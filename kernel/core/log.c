@@ -116,7 +116,8 @@ static void commit(const struct sink *s, u64 from)
 	__atomic_store_n(&out_head, s->at, __ATOMIC_RELEASE);
 }
 
-void log_write(const char *text, size_t n)
+/* Text, or with arguments a format. */
+static void put_in(const char *text, size_t n, va_list *ap)
 {
 	struct sink s;
 	u64 from;
@@ -125,27 +126,26 @@ void log_write(const char *text, size_t n)
 	if (echo()) {
 		s = ring();
 		from = s.at;
-		put_text(&s, text, n);
+		if (ap)
+			format_to(&s, text, *ap);
+		else
+			put_text(&s, text, n);
 		commit(&s, from);
 	}
 	spin_unlock(&lock);
 }
 
+void log_write(const char *text, size_t n)
+{
+	put_in(text, n, NULL);
+}
+
 void klog(const char *fmt, ...)
 {
-	struct sink s;
 	va_list ap;
-	u64 from;
 
 	va_start(ap, fmt);
-	spin_lock(&lock);
-	if (echo()) {
-		s = ring();
-		from = s.at;
-		format_to(&s, fmt, ap);
-		commit(&s, from);
-	}
-	spin_unlock(&lock);
+	put_in(fmt, 0, &ap);
 	va_end(ap);
 	if (at_once)
 		log_flush();

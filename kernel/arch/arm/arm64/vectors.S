@@ -58,6 +58,24 @@
 	stp	x16, x17, [sp, #128]
 	.endm
 
+	.macro restore_scratch
+	ldp	x16, x17, [sp, #128]
+	ldp	x14, x15, [sp, #112]
+	ldp	x12, x13, [sp, #96]
+	ldp	x10, x11, [sp, #80]
+	ldp	x8, x9, [sp, #64]
+	ldp	x6, x7, [sp, #48]
+	ldp	x4, x5, [sp, #32]
+	ldp	x2, x3, [sp, #16]
+	ldp	x0, x1, [sp, #0]
+	.endm
+
+	.macro return
+	eret
+	dsb	nsh			/* no speculation past the return */
+	isb
+	.endm
+
 	.macro vector name
 	.balign 128
 	b	\name
@@ -107,18 +125,8 @@ lower_irq:
 	.global leave_scratch
 leave_scratch:
 	ldr	x30, [sp, #240]
-	ldp	x16, x17, [sp, #128]
-	ldp	x14, x15, [sp, #112]
-	ldp	x12, x13, [sp, #96]
-	ldp	x10, x11, [sp, #80]
-	ldp	x8, x9, [sp, #64]
-	ldp	x6, x7, [sp, #48]
-	ldp	x4, x5, [sp, #32]
-	ldp	x2, x3, [sp, #16]
-	ldp	x0, x1, [sp, #0]
-	eret
-	dsb	nsh
-	isb
+	restore_scratch
+	return
 
 	/* The context that the kernel was entered from does not simply go on. */
 	.global leave_other
@@ -183,18 +191,8 @@ kernel_exit:
 	ldp	x22, x23, [sp, #176]
 	ldp	x20, x21, [sp, #160]
 	ldp	x18, x19, [sp, #144]
-	ldp	x16, x17, [sp, #128]
-	ldp	x14, x15, [sp, #112]
-	ldp	x12, x13, [sp, #96]
-	ldp	x10, x11, [sp, #80]
-	ldp	x8, x9, [sp, #64]
-	ldp	x6, x7, [sp, #48]
-	ldp	x4, x5, [sp, #32]
-	ldp	x2, x3, [sp, #16]
-	ldp	x0, x1, [sp, #0]
-	eret
-	dsb	nsh			/* no speculation past the return */
-	isb
+	restore_scratch
+	return
 
 	/* fp_save(struct fpstate *), fp_load(const struct fpstate *) */
 	.arch_extension fp
