@@ -53,23 +53,6 @@ unsigned thread_prio(const struct thread *t)
 	return t->sc[0] ? t->sc[0]->prio : 0;
 }
 
-/* --- Checks ---------------------------------------------------------------------------------- */
-
-static struct thread *self_thread(struct object *self)
-{
-	return container_of(self, struct thread, object);
-}
-
-/* An operation on a placed thread is done on its CPU. */
-#define ON_ITS_CPU(t)                                                                              \
-	do {                                                                                       \
-		unsigned cpu_ = (t)->cpu;                                                          \
-		if (cpu_ == CPU_UNPLACED)                                                          \
-			return TAKT_E_STATE;                                                       \
-		if (cpu_ != this_cpu()->id)                                                        \
-			return E_REMOTE(cpu_);                                                     \
-	} while (0)
-
 /* --- Set-up ---------------------------------------------------------------------------------- */
 
 /* What can be known before anything is made. w: arguments of configure. */
@@ -253,7 +236,7 @@ int thread_op_start(struct object *self, u64 rights, struct invocation *in)
 	struct thread *t = self_thread(self);
 
 	(void)rights;
-	ON_ITS_CPU(t);
+	ON_CPU_OF(t);
 	if (t->state != THREAD_STOPPED || !(t->mapped & UTCB_MAPPED))
 		return TAKT_E_STATE;
 	context_start(t, in->w[0], in->w[1], in->w[2]);
@@ -274,7 +257,7 @@ int thread_op_stop(struct object *self, u64 rights, struct invocation *in)
 	(void)rights;
 	if (t->cpu == CPU_UNPLACED)
 		return 0;
-	ON_ITS_CPU(t);
+	ON_CPU_OF(t);
 	return thread_quench(t, in);
 }
 
@@ -314,7 +297,7 @@ int thread_op_cancel(struct object *self, u64 rights, struct invocation *in)
 	struct thread *t = self_thread(self);
 
 	(void)rights;
-	ON_ITS_CPU(t);
+	ON_CPU_OF(t);
 	if (t != in->caller)
 		ipc_cancel(t, TAKT_E_CANCELED);
 	return 0;
@@ -325,7 +308,7 @@ int thread_op_caller_window(struct object *self, u64 rights, struct invocation *
 	struct thread *t = self_thread(self);
 
 	(void)rights;
-	ON_ITS_CPU(t);
+	ON_CPU_OF(t);
 	if (!t->caller || t->caller->faulted)
 		return TAKT_E_STATE;
 	return ipc_window(t->caller, in->w[0]);
@@ -341,7 +324,7 @@ int thread_op_attach(struct object *self, u64 rights, struct invocation *in)
 	(void)rights;
 	if (!(in->cap_right[0] & TAKT_R_SC_BIND))
 		return TAKT_E_RIGHTS;
-	ON_ITS_CPU(t);
+	ON_CPU_OF(t);
 	if (sc->cpu != t->cpu)
 		return TAKT_E_CPU;
 	if (sc->state != SC_UNBOUND)
@@ -373,7 +356,7 @@ int thread_op_detach(struct object *self, u64 rights, struct invocation *in)
 	(void)rights;
 	if (!(in->cap_right[0] & TAKT_R_SC_BIND))
 		return TAKT_E_RIGHTS;
-	ON_ITS_CPU(t);
+	ON_CPU_OF(t);
 	if (sc->home != t)
 		return TAKT_E_STATE;
 	sc_release(sc);
@@ -399,7 +382,7 @@ int thread_op_bind_gate(struct object *self, u64 rights, struct invocation *in)
 	(void)rights;
 	if (!(in->cap_right[0] & TAKT_R_GATE_BIND))
 		return TAKT_E_RIGHTS;
-	ON_ITS_CPU(t);
+	ON_CPU_OF(t);
 	return gate_bind(g, t);
 }
 
@@ -440,7 +423,7 @@ int thread_op_regs_read(struct object *self, u64 rights, struct invocation *in)
 	u64 first = in->w[0], count = in->w[1], value[TAKT_REG_WORDS];
 
 	(void)rights;
-	ON_ITS_CPU(t);
+	ON_CPU_OF(t);
 	if (!regs_accessible(t))
 		return TAKT_E_STATE;
 	if (count > TAKT_REG_WORDS)
@@ -460,89 +443,10 @@ int thread_op_regs_write(struct object *self, u64 rights, struct invocation *in)
 	struct thread *t = self_thread(self);
 
 	(void)rights;
-	ON_ITS_CPU(t);
+	ON_CPU_OF(t);
 	if (!regs_accessible(t))
 		return TAKT_E_STATE;
 	return access_reg(t, in->w[0], &in->w[1], true);
-}
-
-/* --- Virtual interrupts ---------------------------------------------------------------------- */
-
-/* What changes a virtual interrupt can be asked for on any CPU: it finds its way (vgic_mail.c). */
-static int machine_ok(const struct thread *t)
-{
-	return t->machine && t->cpu != CPU_UNPLACED ? 0 : TAKT_E_STATE;
-}
-
-static int virq_ok(const struct thread *t, u64 intid)
-{
-	int err = machine_ok(t);
-
-	return !err && intid >= 256 ? TAKT_E_RANGE : err;
-}
-
-int thread_op_virq_sync(struct object *self, u64 rights, struct invocation *in)
-{
-	struct thread *t = self_thread(self);
-	int err = virq_ok(t, in->w[0]);
-
-	(void)rights;
-	return err ? err : virq_sync(t, (u32)in->w[0]);
-}
-
-int thread_op_virq_set(struct object *self, u64 rights, struct invocation *in)
-{
-	struct thread *t = self_thread(self);
-	int err = virq_ok(t, in->w[0]);
-
-	(void)rights;
-	if (!err && (in->w[1] > TAKT_VIRQ_ACTIVATE || in->w[1] == TAKT_VIRQ_SYNC))
-		err = TAKT_E_INVAL;
-	return err ? err : virq_set(t, (u32)in->w[0], (unsigned)in->w[1]);
-}
-
-int thread_op_virq_query(struct object *self, u64 rights, struct invocation *in)
-{
-	struct thread *t = self_thread(self);
-	int err = virq_ok(t, in->w[0]);
-
-	(void)rights;
-	if (!err)
-		err = virq_query(t, (u32)in->w[0]);
-	if (err < 0)
-		return err;
-	in->w[0] = (u64)err;
-	return 0;
-}
-
-int thread_op_virq_sgi(struct object *self, u64 rights, struct invocation *in)
-{
-	struct thread *t = self_thread(self);
-	int err = machine_ok(t);
-
-	(void)rights;
-	if (!err && (in->w[1] > 15 || in->w[2] > 7))
-		err = TAKT_E_RANGE;
-	return err ? err : virq_sgi(t, in->w[0], (u32)in->w[1], (u32)in->w[2]);
-}
-
-int thread_op_virq_sc(struct object *self, u64 rights, struct invocation *in)
-{
-	struct thread *t = self_thread(self);
-	struct sc *sc = in->caps ? container_of(in->cap[0], struct sc, object) : NULL;
-
-	(void)rights;
-	if (sc && !(in->cap_right[0] & TAKT_R_SC_BIND))
-		return TAKT_E_RIGHTS;
-	if (t->kind == TAKT_THREAD_PLAIN)
-		return TAKT_E_STATE;
-	ON_ITS_CPU(t);
-	if (in->w[0] > (t->kind == TAKT_THREAD_PV ? 31u : 255u) || in->w[1] > TAKT_LEAVE_IDLE)
-		return TAKT_E_RANGE;
-	if (sc && sc->home != t)
-		return TAKT_E_STATE;
-	event_bind(t, (u32)in->w[0], sc ? sc->index : 0, (unsigned)in->w[1]);
-	return 0;
 }
 
 int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)
@@ -553,7 +457,7 @@ int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)
 	(void)in;
 	if (!t->machine)
 		return TAKT_E_STATE;
-	ON_ITS_CPU(t);
+	ON_CPU_OF(t);
 	if (!regs_accessible(t))
 		return TAKT_E_STATE;
 	machine_reset(t);
@@ -618,7 +522,7 @@ int thread_teardown(struct thread *t, struct invocation *in)
 	spin_lock(&unplaced_lock);
 	spin_unlock(&unplaced_lock);
 	if (t->cpu != CPU_UNPLACED)
-		ON_ITS_CPU(t);
+		ON_CPU_OF(t);
 	err = still(t, in);
 	if (!err)
 		leave_all(t);

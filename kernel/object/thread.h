@@ -123,6 +123,21 @@ struct thread {
 };
 _Static_assert(sizeof(struct thread) <= 2048, "size class");
 
+static inline struct thread *self_thread(struct object *self)
+{
+	return container_of(self, struct thread, object);
+}
+
+/* An operation on a placed thread is done on its CPU (core/invoke.h). */
+#define ON_CPU_OF(t)                                                                               \
+	do {                                                                                       \
+		unsigned cpu_ = (t)->cpu;                                                          \
+		if (cpu_ == CPU_UNPLACED)                                                          \
+			return TAKT_E_STATE;                                                       \
+		if (cpu_ != this_cpu()->id)                                                        \
+			return E_REMOTE(cpu_);                                                     \
+	} while (0)
+
 struct thread *thread_create(struct factory *f, const u64 name[2]) MUST_CHECK;
 
 /* The first CPU of a thread. E_REMOTE: somebody else was faster; E_CAP: it is being destroyed. */
