@@ -10,18 +10,20 @@
 #define CTR_ILINE(ctr) (4ul << ((ctr) & 0xf))
 #define DCZID_PROHIBITED 0x10
 
-/* Pages: lines have 1 KiB at most, so there are several of four. */
+/* Of a page, sixteen times in a row: a line larger than MAX_STEP is gone over more than once. */
+#define MAX_STEP (PAGE_SIZE / 16)
 #define FOR_LINES(instruction, p, size, line)                                                      \
-	for (u64 a_ = (u64)(p); a_ < (u64)(p) + (size);) {                                         \
-		for (unsigned i_ = 0; i_ < 4; i_++, a_ += (line))                                  \
-			__asm__ volatile(instruction ", %0" : : "r"(a_) : "memory");               \
-	}
+	for (u64 a_ = (u64)(p); a_ < (u64)(p) + (size);)                                           \
+		__asm__ volatile(".rept 16\n\t" instruction ", %0\n\tadd %0, %0, %1\n\t.endr"  \
+				 : "+r"(a_)                                                        \
+				 : "r"(MIN((u64)(line), (u64)MAX_STEP))                              \
+				 : "memory")
 
 void cache_clean_invalidate(const void *p, u64 size)
 {
 	u64 line = CTR_DLINE(READ_SYSREG(ctr_el0));
 
-	FOR_LINES("dc civac", p, size, line)
+	FOR_LINES("dc civac", p, size, line);
 	dsb_sy();
 }
 
@@ -30,10 +32,10 @@ void cache_sync_code(const void *p, u64 size)
 	u64 ctr = READ_SYSREG(ctr_el0);
 	u64 dline = CTR_DLINE(ctr), iline = CTR_ILINE(ctr);
 
-	FOR_LINES("dc cvau", p, size, dline)
+	FOR_LINES("dc cvau", p, size, dline);
 	dsb_ish();
 	if (CTR_PIPT(ctr)) {
-		FOR_LINES("ic ivau", p, size, iline)
+		FOR_LINES("ic ivau", p, size, iline);
 	} else { /* the code runs at another address than p, and the cache is looked up by that */
 		__asm__ volatile("ic ialluis" : : : "memory");
 	}
