@@ -197,8 +197,8 @@ uint64_t arch_vcpu_affinity(unsigned index);
 /* arch: runs the guest, until vcpu_exited() does not want it any more. */
 void arch_vcpu_run(struct takt_vcpu_page *page, struct vcpu *v);
 void arch_vcpu_dump(struct vcpu *v);
-/* arch: copies and clears memory, without floating-point registers; what is cleared is a multiple
- * of 64 bytes. */
+/* arch: copies and clears a machine's memory, with the floating-point registers: on the first
+ * thread only. What is cleared is a multiple of 64 bytes. */
 void arch_copy(void *to, const void *from, size_t size);
 void arch_clear(void *at, size_t size);
 

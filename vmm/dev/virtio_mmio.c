@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "virtio_mmio.h"
 #include "../core/log.h"
 
@@ -158,7 +160,7 @@ static uint32_t copy(struct virtio *vd, struct virtq *q, struct virtq_chain *cha
 		}
 		if (n > chain->len)
 			n = chain->len;
-		arch_copy(to ? to + done : chain->data, to ? chain->data : from + done, n);
+		memcpy(to ? to + done : chain->data, to ? chain->data : from + done, n);
 		chain->data += n;
 		chain->len -= n;
 		done += n;
@@ -411,7 +413,7 @@ static uint64_t read_config(const struct virtio *vd, uint64_t offset, unsigned s
 	uint64_t value = 0;
 
 	if (offset < vd->ops->config_size && size <= vd->ops->config_size - offset)
-		arch_copy(&value, (const uint8_t *)vd->ops->config + offset, size);
+		memcpy(&value, (const uint8_t *)vd->ops->config + offset, size);
 	return value;
 }
 
