@@ -43,13 +43,6 @@ def _trace_options(trace):
     return ["-d", "trace:pl061_set_output", "-D", str(trace), "-msg", "timestamp=on"]
 
 
-def native_linux(trace):
-    """QEMU's command line for the Linux guest without takt below it."""
-    guest = BUILD / "guests/linux"
-    return ["qemu-system-aarch64", "-M", "virt,gic-version=2", "-cpu", "cortex-a57", "-m", "128",
-            "-nic", "none", "-display", "none", "-kernel", str(guest / "linux-Image"),
-            "-initrd", str(guest / "linux-initrd"), "-dtb", str(guest / "native.dtb"),
-            *_trace_options(trace)]
 
 
 def _board(smp=2, cpu="cortex-a57", gic=2, mem=512, icount=False, el2=True):
@@ -89,6 +82,15 @@ def pack(path, description, files, **defines):
     subprocess.run([TOP / "tools/mkboot", path, "--names", *names, "--files", *contents],
                    check=True)
     return path
+
+
+def native_linux(trace, initrd=None, tree=None, **board):
+    """QEMU's command line for the Linux guest without takt below it, with its own initramfs and tree
+    or others."""
+    guest = BUILD / "guests/linux"
+    return _board(**{"smp": 1, "mem": 128, "el2": False} | board) + [
+        "-kernel", str(guest / "linux-Image"), "-initrd", str(initrd or guest / "linux-initrd"),
+        "-dtb", str(tree or guest / "native.dtb"), *_trace_options(trace)]
 
 
 def _load(path, address):
