@@ -57,6 +57,10 @@ class Span:
         """`seen`: the LED's changes from outside, all of them; `said`: the same from inside."""
         self.edges, self.worst, self.earliest, self.missed = [], 0, 0, 0
         self.problems = []
+        # A program tells of a change when it was made, so it was seen before; levels cannot show that
+        # two of them are missing outside.
+        if len(said) > len(seen):
+            self.problems.append(f"its program told of {len(said)} changes, {len(seen)} were seen")
         for number in range(first, last + 1):
             inside = said[number - 1] if number <= len(said) else None
             if not inside:
@@ -65,22 +69,36 @@ class Span:
             if seen[number - 1].state != inside.level:
                 self.problems.append(f"change {number} was to {seen[number - 1].state} outside, to "
                                      f"{inside.level} inside")
-            before = said[number - 2] if number > 1 else None
-            if before and inside.due - before.due != half:
-                self.missed += (inside.due - before.due) // half - 1
-                if (inside.due - before.due) % half:
-                    self.problems.append(f"change {number} is out of phase")
+            if inside.first > inside.last:
+                self.problems.append(f"change {number} ended before it began")
+            if number > 1 and said[number - 2]:
+                self._step(number, inside.due - said[number - 2].due, half)
             self.edges.append((seen[number - 1], inside))
             self.worst = max(self.worst, inside.late)
             self.earliest = min(self.earliest, inside.first - inside.due)
+
+    def _step(self, number, step, half):
+        """From the change before to this one."""
+        if step <= 0:
+            self.problems.append(f"change {number} is not due after the one before")
+        elif step % half:
+            self.problems.append(f"change {number} is out of phase")
+        self.missed += max(step // half - 1, 0)
 
 
 def disorder(spans):
     """Changes of several LEDs whose order outside is not the one that their programs tell; where the
     programs leave it open, either will do."""
     merged = sorted((pair for span in spans for pair in span.edges), key=lambda pair: pair[0].order)
-    return [f"LED {b.led} changed after LED {a.led} outside, {x.first - y.last} ns before it inside"
-            for (a, x), (b, y) in zip(merged, merged[1:]) if x.first > y.last]
+    problems, latest = [], None         # the change so far that began last
+    for b, y in merged:
+        if latest and latest[1].first > y.last:
+            a, x = latest
+            problems.append(f"LED {b.led} changed after LED {a.led} outside, {x.first - y.last} ns "
+                            "before it inside")
+        if not latest or y.first > latest[1].first:
+            latest = b, y
+    return problems
 
 
 def timeline(edges, known, begin):
