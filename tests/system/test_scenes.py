@@ -37,7 +37,10 @@ OUT = machine.BUILD / "scenes"
 
 
 class Stage:
-    """A machine, what its programs say, and the scenes so far: rows of the table."""
+    """A machine, what its programs say, and the scenes so far: rows of the table. `heard`: what a
+    hostile guest has said of itself."""
+
+    HOSTILE = re.compile(rb"hostile: ([a-z][^,\r\n]*)[,\r\n]")
 
     def __init__(self, m, cpus):
         self.m, self.cpus, self.exact = m, cpus, cpus == 1
@@ -45,12 +48,13 @@ class Stage:
         m.serial.logfile_read = self.log
         self.half = {number: round(led.period * 5e8)
                      for number, led in description.leds(f"scenes-{cpus}").items() if led.period}
-        self.rows, self.strips, self.typed = [], [], 0
+        self.rows, self.strips, self.typed, self.heard = [], [], 0, set()
 
     def pump(self):
         """Reads what there is, or a little time."""
         if self.m.serial.expect([r"edge \w+ \d+ [^\n]*\n", pexpect.TIMEOUT, pexpect.EOF], 0.5) == 2:
             raise Failure("QEMU has ended")
+        self.heard |= {text.decode() for text in self.HOSTILE.findall(self.m.serial.before)}
         self.m.leds.read()
 
     def told(self, led):
@@ -285,6 +289,17 @@ def native_faults(stage):
     scenario.expect(stage.m.serial, r"blinker: .*(fault|ended|stopped)", 60, "no word of its end")
 
 
+# --- Another in Linux's place -----------------------------------------------------------------------
+
+def attack(stage):
+    """Each of its lives ends in a reset of its machine, the last one never."""
+    stage.wait(lambda: "loops for ever" in stage.heard, "the hostile guest does not come to its end")
+    lives = [re.fullmatch(r"life (\d+) of (\d+)", text) for text in stage.heard]
+    lives = {int(m[1]): int(m[2]) for m in lives if m}
+    check(lives and sorted(lives) == list(range(1, max(lives.values()) + 1)),
+          f"of the hostile guest's lives ended: {lives}")
+
+
 # --- Courses: what one machine goes through ---------------------------------------------------------
 
 def load(steps, stage):
@@ -319,8 +334,12 @@ def native(steps, stage):
     scene(steps, stage, "the native program faults", native_faults, (RT_GUEST,))
 
 
+def hostile(steps, stage):
+    scene(steps, stage, "a hostile guest in Linux's place", attack, linux=None)
+
+
 COURSES = {"brief": brief, "load": load, "writes": writes, "power": power, "guest": guest,
-           "native": native}
+           "native": native, "hostile": hostile}
 ALL = [name for name in COURSES if name != "brief"]
 
 
@@ -342,10 +361,13 @@ def table(rows):
 
 def course(steps, name, cpus, rows, scenes):
     options = {"smp": cpus, "icount": cpus == 1}
-    with machine.Machine(lambda trace: machine.command(f"scenes-{cpus}", trace, **options)) as m:
+    system = f"scenes-hostile-{cpus}" if name == "hostile" else f"scenes-{cpus}"
+    with machine.Machine(lambda trace: machine.command(system, trace, **options)) as m:
         stage = Stage(m, cpus)
         try:
-            stage.boot()
+            if name != "hostile":
+                stage.boot()
+            stage.wait(lambda: stage.told(RT_GUEST) and stage.told(NATIVE), "their first words")
             stage.settle((RT_GUEST, NATIVE))
             COURSES[name](steps, stage)
         finally:
