@@ -11,6 +11,9 @@ CROSS_CLANG := build/aarch64-clang
 HOST := build/host
 FREERTOS := -Dfreertos_path=$(FREERTOS_KERNEL_PATH) -Dfreertos_demo_path=$(FREERTOS_DEMO_PATH)
 
+# A variable that may name a folder: one that has this file.
+has = [ -z "$($(1))" ] || [ -f "$($(1))/$(2)" ] || { echo "$(1): no $(3) ($(2)) in $($(1))" >&2; exit 1; }
+
 .PHONY: all configure clang clang-target host demo trace test endurance scenarios bench check docs setup clean help
 
 all: configure
@@ -18,6 +21,8 @@ all: configure
 
 # Configures once, and again where a FREERTOS_... path has changed.
 configure: setup
+	@$(call has,FREERTOS_KERNEL_PATH,tasks.c,FreeRTOS kernel)
+	@$(call has,FREERTOS_DEMO_PATH,Minimal/BlockQ.c,FreeRTOS tests)
 	@if [ ! -f $(CROSS)/build.ninja ]; then \
 		meson setup --cross-file cross/aarch64.ini $(FREERTOS) $(CROSS); \
 	elif [ "$$(cat $(CROSS)/freertos)" != "$(FREERTOS)" ]; then \

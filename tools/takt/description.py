@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Reading a system's compiled description."""
 
+import os
+import re
 import struct
+import sys
 
 import libfdt
 
-from takt.machine import BUILD
+from takt.machine import BUILD, TOP, add_options
 
 
 # "Select Graphic Rendition" numbers; servers/console/main.c has the same.
@@ -88,6 +91,36 @@ def console_of(fdt):
     return None
 
 
+def systems():
+    """Names of the systems for users that are built; tests have further ones."""
+    own = [str(TOP / folder) + os.sep for folder in ("systems", "docs/examples")]
+    found = []
+    for path in sorted(BUILD.glob("systems/*.args"), key=lambda path: path.stem):
+        source = re.search(r"^--description=(.*)$", path.read_text(), re.MULTILINE)
+        if source and any(os.path.normpath(source[1]).startswith(folder) for folder in own):
+            found.append(path.stem)
+    return found
+
+
+def built(name, kind):
+    """The file of this kind (cpio, dtb) of a system; ends the program where there is none."""
+    path = BUILD / f"systems/{name}.{kind}"
+    if not path.exists():
+        what = ("has no description" if path.with_suffix(".cpio").exists() else "is not there")
+        sys.exit(f"system '{name}' {what}; there are: {', '.join(systems()) or 'none, run make'}")
+    return path
+
+
+def parse_args(parser):
+    """The command line of a tool that runs a system: what the system wants of its board, if that is
+    not said there, is as its meson.build has it."""
+    add_options(parser)
+    path = BUILD / f"systems/{parser.parse_args().system}.args"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return parser.parse_args([line for line in lines if re.match("--(smp|cpu|gic|mem)=", line)]
+                             + sys.argv[1:])
+
+
 class System:
     """What is of interest for somebody who watches a system:
     leds      {number: Led} of the lines that it hands to programs and machines
@@ -95,7 +128,7 @@ class System:
     monitor   number of the console session of the program "monitor", or None"""
 
     def __init__(self, name):
-        fdt = libfdt.Fdt((BUILD / f"systems/{name}.dtb").read_bytes())
+        fdt = libfdt.Fdt(built(name, "dtb").read_bytes())
         self.linux, self.linux_session, self.monitor, leds = None, None, None, {}
         for node in _nodes(fdt, 0):
             if not self.linux and _text(fdt, node, "compatible") == "takt,vm":
