@@ -32,7 +32,7 @@ HALF_PERIODS = 8        # of the slowest LED, in each scene
 PICTURED = 2.0          # seconds of each scene
 STALLED = 240           # seconds of the host without a change that should come
 RESTARTS = 20
-PIECE = 24              # characters that are waited for at once: others' lines break longer ones
+PIECE = 24              # characters that are typed at once
 OUT = machine.BUILD / "scenes"
 
 
@@ -118,9 +118,10 @@ class Stage:
         for text in (line, f'echo "="{self.typed}='):
             for i in range(0, len(text), PIECE):
                 self.m.serial.send(text[i:i + PIECE])
-                scenario.expect(self.m.serial, re.escape(text[i:i + PIECE]), 60,
-                                f"Linux's shell did not echo {line!r}")
-                said += self.m.serial.before + self.m.serial.after
+                for char in text[i:i + PIECE]:      # others of Linux's may print in between
+                    scenario.expect(self.m.serial, re.escape(char), 60,
+                                    f"Linux's shell did not echo {line!r}")
+                    said += self.m.serial.before + self.m.serial.after
             self.m.serial.send("\n")
         scenario.expect(self.m.serial, f"={self.typed}=", 120, f"no end of {line!r}")
         return (said + self.m.serial.before).decode(errors="replace")
