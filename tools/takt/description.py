@@ -19,11 +19,11 @@ COLOURS |= {f"bright-{name}": number + 60 for name, number in COLOURS.items() if
 
 
 class Led:
-    """An LED's owner, the period in seconds that the description promises, or None, and the colour
-    of the owner's console session."""
+    """An LED's owner and its node's name, the period in seconds that the description promises, or
+    None, and the colour of the owner's console session."""
 
-    def __init__(self, owner, period, colour):
-        self.owner, self.period, self.colour = owner, period, colour
+    def __init__(self, owner, node, period, colour):
+        self.owner, self.node, self.period, self.colour = owner, node, period, colour
 
 
 def _nodes(fdt, parent):
@@ -151,7 +151,7 @@ class System:
                 line, *cells = cells
                 cells = cells[_number(fdt, controller, "#gpio-cells") - 1:]
                 period = _number(fdt, node, "period-ms")
-                found[line] = Led(_owner(fdt, node), period and period / 1000,
+                found[line] = Led(_owner(fdt, node), fdt.get_name(node), period and period / 1000,
                                   _session(fdt, node)[1])
         return found
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Printed event traces, as lib/rt/trace.c writes them, into what Perfetto and chrome://tracing
-open: a track for each CPU with what runs there, one for its interrupts, a counter for each
-scheduling context's budget, and a track for each LED."""
+open: a track for each CPU with what runs there, a counter of the priority that it runs at, a track for
+its interrupts, a counter for each scheduling context's budget, and a track for each LED."""
 
 import bisect
 import pathlib
 import re
 import struct
+
+from takt.machine import Edge
 
 ABI = pathlib.Path(__file__).resolve().parents[2] / "abi/takt"
 HEADER = re.compile(r"trace cpu (\d+) hz (\d+) lost (\d+)\s*$")
@@ -14,7 +16,8 @@ RECORD = re.compile(r"trace (\d+)((?: [0-9a-f]+){3,9})\s*$")
 NOW = re.compile(r"trace now ([0-9a-f]+)\s*$")
 END = re.compile(r"trace end\s*$")
 WORDS = 6
-CPUS, IRQS, BUDGETS, LEDS = range(4)    # the "processes" of the trace
+# The "processes" of the trace. To Perfetto number 0 is Linux's idle process and its threads.
+CPUS, PRIORITIES, IRQS, BUDGETS, LEDS = range(1, 6)
 GPIO_NEAR = 0.2     # s: as good as the first guess of when an LED changed is
 GPIO_SAME = 0.001   # s: an edge and the gpio server's answer belong together
 
@@ -35,6 +38,11 @@ def operations():
 
 def name_of(*words):
     return struct.pack(f"<{len(words)}Q", *words).split(b"\0")[0].decode(errors="replace")
+
+
+def track(pid, number):
+    """The tid of a process's CPU or LED: no two tracks of the trace have the same."""
+    return pid * 100 + number
 
 
 class Record:
@@ -106,18 +114,18 @@ class Converter:
     def us(self, ticks):
         return (ticks - self.start) * 1e6 / self.trace.hz
 
-    def event(self, phase, pid, tid, ticks, name, **more):
-        self.events.append({"ph": phase, "pid": pid, "tid": tid, "ts": self.us(ticks),
-                            "name": name} | more)
+    def event(self, phase, pid, number, ticks, name, **more):
+        self.events.append({"ph": phase, "pid": pid, "tid": track(pid, number),
+                            "ts": self.us(ticks), "name": name} | more)
 
     def who(self, thread):
         return self.trace.threads.get(thread) or f"thread {thread}"
 
-    def track(self, pid, tid, name):
-        self.events.append({"ph": "M", "pid": pid, "tid": tid, "name": "thread_name",
-                            "args": {"name": name}})
-        self.events.append({"ph": "M", "pid": pid, "tid": tid, "name": "thread_sort_index",
-                            "args": {"sort_index": tid}})
+    def track(self, pid, number, name):
+        self.events.append({"ph": "M", "pid": pid, "tid": track(pid, number),
+                            "name": "thread_name", "args": {"name": name}})
+        self.events.append({"ph": "M", "pid": pid, "tid": track(pid, number),
+                            "name": "thread_sort_index", "args": {"sort_index": number}})
 
     def process(self, pid, name):
         self.events.append({"ph": "M", "pid": pid, "name": "process_name", "args": {"name": name}})
@@ -139,6 +147,8 @@ class Converter:
         name, args, w = r.kind, {"arg": r.arg}, r.w
         if name == "switch":
             self.end(r.cpu, r.time)
+            self.event("C", PRIORITIES, 0, r.time, f"CPU {r.cpu}, priority",
+                       args={"priority": r.arg if w[0] else 0})
             self.running[r.cpu] = (r.time, w[0], {
                 "task": name_of(*w[4:6]), "priority": r.arg, "sc": w[1], "thread": w[0]})
             return
@@ -169,7 +179,7 @@ class Converter:
             self.track(LEDS, number, f"LED {number} {name}")
             since, state = first, 0
             for edge in [edge for edge in edges if edge.led == number] + [None]:
-                ticks = int((edge.when - offset) * self.trace.hz) if edge else last
+                ticks = round((edge.when - offset) * self.trace.hz) if edge else last
                 at = min(max(ticks, first), last)
                 if state and at > since:
                     self.event("X", LEDS, number, since, "on", dur=self.us(at) - self.us(since))
@@ -177,10 +187,20 @@ class Converter:
                     since, state = at, edge.state
 
 
-def convert(trace, edges=(), leds=None):
-    """Chrome's trace format; `leds` are names by number, `edges` what was seen of them."""
+def counted(said, leds):
+    """The edges of LEDs by the board's own counter, as their programs tell of them (`said`, an
+    edges.Log); a change came between two readings of it."""
+    return [Edge((inside.first + inside.last) / 2e9, number, inside.level)
+            for number, led in leds.items()
+            for inside in said.changes(led.node) if inside]
+
+
+def convert(trace, edges=(), leds=None, exact=False):
+    """Chrome's trace format; `leds` are names by number, `edges` what was seen of them: by the host's
+    clock, or if `exact` by the board's counter."""
     c = Converter(trace)
     c.process(CPUS, "CPUs")
+    c.process(PRIORITIES, "priorities")
     c.process(IRQS, "interrupts")
     c.process(BUDGETS, "budgets")
     cpus = sorted({record.cpu for record in trace.records})
@@ -192,7 +212,7 @@ def convert(trace, edges=(), leds=None):
     for cpu in cpus:
         c.end(cpu, trace.records[-1].time)
     other = {"lost": {f"CPU {cpu}": lost for cpu, lost in trace.lost.items()}}
-    offset, error = trace.offset(edges) if edges else (None, None)
+    offset, error = (0, 0) if exact else trace.offset(edges) if edges else (None, None)
     if offset is not None:
         c.process(LEDS, "LEDs")
         c.leds(edges, leds, offset)
