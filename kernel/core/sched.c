@@ -255,7 +255,7 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 			/* Or a server that was given an SC of its own while it serves: its caller
 			 * does not run on that. */
 			c->tangled = want || deadline != TAKT_NEVER ||
-				     (t == sc->home && t->caller && !t->remote_caller);
+				     (sc->home->caller && !sc->home->remote_caller);
 			if (unlikely(sc->home->has_events)) {
 				c->tangled |= TANGLED_EVENTS;
 				c->sampled = sc->home;

@@ -104,6 +104,30 @@ TEST(an_orphan_counts_its_calls_from_itself)
 	CHECK(compartment_end());
 }
 
+TEST(a_server_with_an_sc_of_its_own_replies_and_keeps_it)
+{
+	chain_of(3);
+	call(t[0], 1);
+	settle();
+	CHECK(!root_call(THREAD(1), TAKT_THREAD_ATTACH, W(), C(THREAD(1) + 1), 0));
+	root_sleep();
+	user_flavour(t[1], TAKT_YIELD);
+	settle();
+	CHECK(cpus[0].sc == t[1]->sc[0] && cpus[0].thread == t[1]);
+	call(t[1], 2);
+	settle();
+	CHECK(!root_call(SLOT_FACTORY, TAKT_FACTORY_INFO, W(), C(), 0));
+	root_sleep(); /* the chain was walked again, with the server in a call */
+	user_flavour(t[2], TAKT_REPLY_WAIT);
+	settle();
+	CHECK(cpus[0].sc == t[1]->sc[0] && cpus[0].thread == t[1]);
+	user_flavour(t[1], TAKT_REPLY_WAIT);
+	settle();
+	CHECK(cpus[0].sc == t[0]->sc[0] && cpus[0].thread == t[0]);
+	CHECK(t[1]->sc[0]->state == SC_DORMANT);
+	CHECK(compartment_end());
+}
+
 TEST(no_circles)
 {
 	chain_of(3);
@@ -223,6 +247,7 @@ int main(void)
 	RUN(wait_while_owing_a_reply);
 	RUN(no_deeper_than_eight);
 	RUN(an_orphan_counts_its_calls_from_itself);
+	RUN(a_server_with_an_sc_of_its_own_replies_and_keeps_it);
 	RUN(no_circles);
 	RUN(a_deadline_ends_a_call);
 	RUN(who_wants_a_busy_server_helps_it);
