@@ -60,8 +60,7 @@ struct cpu {
 	u64 slice_end;	    /* when the head refill of sc is used up; TAKT_NEVER when idle */
 	struct thread *sampled; /* with TANGLED_EVENTS: the home of sc, or of what ran last */
 	u64 chain_deadline; /* earliest deadline in the running chain of calls */
-	u64 timer_at;	    /* what the hardware timer is set to */
-	u64 timer_first;    /* first in `timers` when it was */
+	u64 timer_at;	    /* what the hardware timer is set to: see timer_by() */
 	u64 idle_ticks;
 
 	struct sc *next;  /* READY, but not in the queue: more urgent than all that is in it */

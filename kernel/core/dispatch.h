@@ -81,17 +81,6 @@ static inline bool publish(struct cpu *c, int prio)
 	return !inbox_above(&c->inbox, prio);
 }
 
-/* For a thread in no call that has a deadline. */
-static inline void program_slice(struct cpu *c)
-{
-	u64 at = MIN(c->timer_first = timerq_next(&c->timers), c->slice_end);
-
-	if (at != c->timer_at) {
-		c->timer_at = at;
-		timer_set(at);
-	}
-}
-
 /* `old`, a round-robin SC with some of its slice left, makes room for a more urgent one; none waits
  * in c->next. */
 static inline void put_simply(struct cpu *c, struct sc *old, u64 now)
@@ -137,7 +126,7 @@ static inline bool hand_over(struct cpu *c, struct sc *sc, struct thread *t)
 	dmb_ish(); /* as publish() */
 	if (unlikely(inbox_top(&c->inbox) >= 0))
 		c->resched = true;
-	program_slice(c);
+	timer_by(c, c->slice_end);
 	return true;
 }
 #endif

@@ -44,7 +44,7 @@ void remote_send(struct thread *t, unsigned cpu)
 		t->invoke_prio = (u8)thread_prio(t);
 		this_cpu()->resched = true;
 		if (t->deadline != TAKT_NEVER)
-			timerq_insert(&this_cpu()->timers, &t->timer, t->deadline);
+			timer_start(this_cpu(), &t->timer, t->deadline);
 	} else if (cpu == t->cpu) { /* what it is about has moved to its own CPU: from the start */
 		if (t->faulted)
 			t->fault_verdict = FAULT_RESUME;
@@ -445,7 +445,7 @@ static void begin_wait(struct thread *self)
 	}
 	self->state = THREAD_WAIT;
 	if (self->deadline != TAKT_NEVER)
-		timerq_insert(&c->timers, &self->timer, self->deadline);
+		timer_start(c, &self->timer, self->deadline);
 	serve_wanter(self);
 }
 

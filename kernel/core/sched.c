@@ -46,7 +46,7 @@ static NOINLINE void sc_wait_refill(struct cpu *c, struct sc *sc)
 
 	sc->state = SC_DEPLETED;
 	TRACE(c, DEPLETED, sc->prio, sc->object.birth, sc->home->object.birth, when);
-	timerq_insert(&c->timers, &sc->timer, when);
+	timer_start(c, &sc->timer, when);
 }
 
 /* An SC that wants to run goes to the ready queue, or waits for its refill. */
@@ -205,7 +205,7 @@ static void park(struct sc *sc, struct thread *t, u64 deadline)
 	sc->state = SC_PARKED;
 	list_add_tail(&t->parked, &sc->link);
 	if (deadline != TAKT_NEVER)
-		timerq_insert(&cpus[sc->cpu].timers, &sc->timer, deadline);
+		timer_start(&cpus[sc->cpu], &sc->timer, deadline);
 }
 
 static void unpark(struct sc *sc)
@@ -308,13 +308,11 @@ static struct thread *walk(struct cpu *c, struct sc *sc)
 
 /* --- Choosing ------------------------------------------------------------------------------- */
 
+/* What the hardware timer was set to has come, or it is to be set to the instant. */
 static void program_timer(struct cpu *c)
 {
-	u64 slice = c->slice_end;
-
-	c->slice_end = MIN(slice, c->chain_deadline);
-	program_slice(c);
-	c->slice_end = slice;
+	c->timer_at = MIN(timerq_next(&c->timers), MIN(c->slice_end, c->chain_deadline));
+	timer_set(c->timer_at);
 }
 
 static void idle(struct cpu *c)
@@ -406,8 +404,8 @@ static NOINLINE void leave_slowly(struct cpu *c)
 	context_load(c, c->thread);
 	if (unlikely(c->thread->in_guest && c->thread->kind == TAKT_THREAD_MACHINE))
 		machine_before_guest(c->thread);
-	if (chosen || c->timer_first != timerq_next(&c->timers))
-		program_timer(c);
+	if (chosen)
+		timer_by(c, MIN(c->slice_end, c->chain_deadline));
 }
 
 /*
@@ -447,7 +445,7 @@ static inline bool leave_simply(struct cpu *c)
 	if (unlikely(!publish(c, sc->prio)))
 		return false;
 	context_switch(c, t);
-	program_slice(c);
+	timer_by(c, c->slice_end);
 	return true;
 }
 
@@ -479,8 +477,7 @@ static NOINLINE void leave_machine(struct cpu *c)
 {
 	struct thread *t = c->thread;
 
-	if (unlikely(t != c->loaded || t->pending || inbox_above(&c->inbox, c->prio) ||
-		     c->timer_first != timerq_next(&c->timers))) {
+	if (unlikely(t != c->loaded || t->pending)) {
 		leave_slowly(c);
 		return;
 	}
@@ -496,10 +493,7 @@ void sched_leave(void)
 
 	if (likely(!c->not_fast)) {
 		/* What runs is decided: the thread that ran, or the other end of its call. */
-		if (unlikely(inbox_above(&c->inbox, c->prio) ||
-			     c->timer_first != timerq_next(&c->timers)))
-			leave_slowly(c);
-		else if (c->thread->in_guest)
+		if (c->thread->in_guest)
 			leave_to_guest(c);
 		else
 			context_switch(c, c->thread);
@@ -531,7 +525,7 @@ static inline bool yield_simply(struct cpu *c)
 	sc_run(c, sc, now);
 	c->thread = sc->home;
 	c->chain_deadline = TAKT_NEVER;
-	program_slice(c);
+	timer_by(c, c->slice_end);
 	return true;
 }
 
@@ -597,7 +591,7 @@ void sched_timer(void)
 	struct cpu *c = this_cpu();
 	u64 now = now_ticks();
 
-	c->timer_at = 0; /* whatever it was, it has fired: set it again */
+	c->timer_at = 0; /* it is set when all that is due has been seen to */
 	for (unsigned n = 0; n < TIMERS_AT_ONCE && timerq_next(&c->timers) <= now; n++) {
 		struct timer *t = c->timers.root;
 
@@ -614,10 +608,13 @@ void sched_timer(void)
 			break;
 		}
 	}
-	if (c->chain_deadline <= now)
+	if (c->chain_deadline <= now) {
+		c->chain_deadline = TAKT_NEVER; /* until the next walk, which gives up the call */
 		c->resched = true;
+	}
 	if (c->slice_end <= now) {
 		sc_put(c, now, false);
 		c->resched = true;
 	}
+	program_timer(c);
 }

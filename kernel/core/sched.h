@@ -3,6 +3,7 @@
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
 
+#include <core/arch.h>
 #include <core/cpu.h>
 #include <core/inbox.h>
 #include <core/timerq.h>
@@ -18,22 +19,42 @@ void sched_init_cpu(struct cpu *c);
  * wants to run. The last thing before the kernel is left. */
 void sched_leave(void);
 
-/* Nothing has happened that asks for a decision before the kernel is left. */
+/* Nothing has happened that asks for a decision before the kernel is left. More urgent work in the
+ * inbox comes with an interrupt: see inbox_post. */
 static inline bool sched_settled(const struct cpu *c)
 {
-	return !c->not_fast && c->timer_first == timerq_next(&c->timers) &&
-	       !inbox_above(&c->inbox, c->prio);
+	return !c->not_fast;
+}
+
+/*
+ * The hardware timer is never later than what it is for: the first of `timers`, the end of the slice,
+ * and the deadlines of the chain. It may be earlier, where that was taken back or put off: then it
+ * fires once for nothing, which costs less than setting it at each switch.
+ */
+static inline void timer_by(struct cpu *c, u64 when)
+{
+	if (when < c->timer_at) {
+		c->timer_at = when;
+		timer_set(when);
+	}
+}
+
+/* Starts a timer of this CPU, or moves it. */
+static inline void timer_start(struct cpu *c, struct timer *t, u64 when)
+{
+	timerq_insert(&c->timers, t, when);
+	timer_by(c, when);
 }
 
 /* The running thread goes on as it is, and sched_leave would change nothing; for a guest `same` says
- * whether. */
+ * whether. More urgent work in the inbox comes with an interrupt: see inbox_post. */
 static inline bool sched_same_or(const struct cpu *c, bool (*same)(const struct cpu *c))
 {
 	if (c->resched || c->thread != c->loaded)
 		return false;
 	if (unlikely(c->thread->in_guest))
 		return same && c->not_fast == NOT_FAST_GUEST && same(c);
-	return c->timer_first == timerq_next(&c->timers) && !inbox_above(&c->inbox, c->prio);
+	return true;
 }
 
 static inline bool sched_same(const struct cpu *c)

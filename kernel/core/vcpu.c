@@ -124,7 +124,7 @@ void vcpu_idle(struct thread *t, u64 deadline)
 
 	t->state = THREAD_IDLE;
 	if (deadline != TAKT_NEVER)
-		timerq_insert(&c->timers, &t->timer, deadline);
+		timer_start(c, &t->timer, deadline);
 	if (unlikely(t->has_events))
 		event_idle(t);
 	c->resched = true;

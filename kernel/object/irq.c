@@ -4,6 +4,7 @@
 #include <core/cpu.h>
 #include <core/event.h>
 #include <core/invoke.h>
+#include <core/sched.h>
 #include <object/irq.h>
 #include <object/sc.h>
 #include <object/thread.h>
@@ -149,7 +150,7 @@ void irq_timer_fired(struct irq *irq, u64 now)
 			next += missed * irq->period;
 		}
 		if (next > now) /* else time itself ends before */
-			timerq_insert(&this_cpu()->timers, &irq->timer, next);
+			timer_start(this_cpu(), &irq->timer, next);
 	}
 	if (still_pending(irq, t))
 		irq->overruns++;
@@ -343,7 +344,7 @@ int irq_op_timer(struct object *self, u64 rights, struct invocation *in)
 	if (at == TAKT_NEVER)
 		timerq_remove(&this_cpu()->timers, &irq->timer);
 	else
-		timerq_insert(&this_cpu()->timers, &irq->timer, at);
+		timer_start(this_cpu(), &irq->timer, at);
 	return 0;
 }
 

@@ -77,6 +77,7 @@ static void check_queues(const struct cpu *c)
 		}
 	}
 	HOLDS(check_heap(c->timers.root, NULL, 0) == c->timers.count, "timers of CPU %u", c->id);
+	HOLDS(c->timer_at <= timerq_next(&c->timers), "CPU %u comes too late for a timer", c->id);
 	HOLDS(c->inbox.lock.next == c->inbox.lock.serving);
 }
 
@@ -108,6 +109,8 @@ static void check_running(const struct cpu *c)
 		return;
 	HOLDS(c->sc && c->thread && c->sc->state == SC_RUNNING, "CPU %u", c->id);
 	HOLDS(c->prio == c->sc->prio);
+	HOLDS(c->timer_at <= c->slice_end && c->timer_at <= c->chain_deadline,
+	      "CPU %u comes too late for its slice or its call", c->id);
 	HOLDS(ready_top(c) <= c->prio, "CPU %u runs %d while %d is ready", c->id, c->prio,
 	      ready_top(c));
 	HOLDS(fake_interrupted(c->id) || top(c->inbox.levels) <= c->prio,

@@ -5,6 +5,7 @@
 #include <arch/machine.h>
 #include <core/arch.h>
 #include <core/cpu.h>
+#include <core/sched.h>
 #include <object/task.h>
 
 #define CNTV_ENABLE 1u
@@ -196,7 +197,7 @@ void machine_save(struct cpu *c)
 	 * guest's then comes when the guest does, as when it is stopped. */
 	if (t->in_guest && (t->state == THREAD_RUN || t->state == THREAD_IDLE) &&
 	    armed(m->cntv_ctl) && !m->vgic.own[VGIC_TIMER].held)
-		timerq_insert(&c->timers, &t->timer, m->cntv_cval + m->cntvoff_el2);
+		timer_start(c, &t->timer, m->cntv_cval + m->cntvoff_el2);
 }
 
 /* --- Interrupts -------------------------------------------------------------------------- */
@@ -211,8 +212,7 @@ bool machine_same(const struct cpu *c)
 {
 	const struct thread *t = c->thread;
 
-	return !t->pending && !vgic_of(t)->dirty && c->timer_first == timerq_next(&c->timers) &&
-	       !inbox_above(&c->inbox, c->prio);
+	return !t->pending && !vgic_of(t)->dirty;
 }
 
 bool machine_pending(struct thread *t)
