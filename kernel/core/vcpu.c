@@ -25,7 +25,7 @@ static int apply_rider(struct thread *t, u32 intid, u32 action)
 	}
 }
 
-static int apply_riders(struct thread *t)
+int vcpu_apply_riders(struct thread *t)
 {
 	struct takt_vcpu_page *p = t->vp;
 	u32 n = *(volatile u32 *)&p->riders;
@@ -53,7 +53,7 @@ void vcpu_resume(struct thread *t)
 		return;
 	}
 	if (t->kind == TAKT_THREAD_MACHINE)
-		err = apply_riders(t);
+		err = vcpu_apply_riders(t);
 	t->in_guest = true;
 	if (err) {
 		vcpu_exit(t, TAKT_EXIT_ERROR, (u64)(s64)err, 0);

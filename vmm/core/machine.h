@@ -182,8 +182,8 @@ static inline enum vcpu_state vcpu_state(struct vcpu *v)
  * vCPUs leave their guests. */
 static inline bool vcpu_goes_on(const struct vcpu *v)
 {
-	return __atomic_load_n(&v->state, __ATOMIC_RELAXED) == VCPU_ON &&
-	       __atomic_load_n(&v->machine->request, __ATOMIC_RELAXED) == MACHINE_RUN;
+	return *(const volatile int *)&v->state == VCPU_ON &&
+	       *(const volatile int *)&v->machine->request == MACHINE_RUN;
 }
 
 /* The guest was left: whether it is to be entered again. */

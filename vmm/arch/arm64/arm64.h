@@ -16,7 +16,8 @@
 /* ESR_ELx: exception class, instruction length, and the syndrome of the class. */
 #define ESR_EC(esr) ((unsigned)((esr) >> 26) & 0x3f)
 #define ESR_CLASS(ec) ((uint64_t)(ec) << 26)
-#define ESR_IL 0x02000000ul
+#define ESR_IL_SHIFT 25
+#define ESR_IL (1ul << ESR_IL_SHIFT)
 
 enum exception_class {
 	EC_UNKNOWN = 0x00,
@@ -41,7 +42,7 @@ enum exception_class {
 /* To the instruction after the one that trapped. */
 static inline void arch_skip(struct vcpu *v)
 {
-	v->page->guest.pc += v->page->esr & ESR_IL ? 4 : 2;
+	v->page->guest.pc += 2 + (v->page->esr >> ESR_IL_SHIFT & 1) * 2;
 }
 
 /* Guest register by number; 31 is the zero register. */

@@ -44,16 +44,23 @@ static inline uint64_t mask_of(uint64_t esr)
 
 static inline bool store(struct vcpu *v, uint64_t esr)
 {
-	struct mmio io = {.vcpu = v, .size = 1u << ISS_SAS(esr), .write = true};
+	struct mmio io;
 
+	io.vcpu = v;
+	io.size = 1u << ISS_SAS(esr);
+	io.write = true;
 	io.value = arch_get(v, ISS_SRT(esr)) & mask_of(esr);
 	return mmio_access(v->machine, v->page->ipa, &io);
 }
 
 static inline bool load(struct vcpu *v, uint64_t esr)
 {
-	struct mmio io = {.vcpu = v, .size = 1u << ISS_SAS(esr)};
+	struct mmio io;
 
+	io.vcpu = v;
+	io.size = 1u << ISS_SAS(esr);
+	io.write = false;
+	io.value = 0;
 	if (!mmio_access(v->machine, v->page->ipa, &io))
 		return false;
 	arch_set(v, ISS_SRT(esr),
@@ -61,14 +68,19 @@ static inline bool load(struct vcpu *v, uint64_t esr)
 	return true;
 }
 
+static __attribute__((noinline)) void refuse_access(struct vcpu *v, uint64_t esr)
+{
+	refuse(v, esr & ISS_WNR ? "write outside the machine" : "read outside the machine");
+}
+
 static inline void data_abort(struct vcpu *v, uint64_t esr)
 {
 	if ((esr & (ISS_S1PTW | ISS_CM | ISS_ISV)) != ISS_ISV)
 		odd_abort(v, esr);
 	else if (esr & ISS_WNR ? store(v, esr) : load(v, esr))
-		v->page->guest.pc += esr & ESR_IL ? 4 : 2;
+		arch_skip(v);
 	else
-		refuse(v, esr & ISS_WNR ? "write outside the machine" : "read outside the machine");
+		refuse_access(v, esr);
 }
 
 static __attribute__((noinline)) void other_trap(struct vcpu *v)

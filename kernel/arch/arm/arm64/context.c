@@ -269,12 +269,25 @@ static NOINLINE bool enter_guest(struct cpu *c, struct thread *t, struct machine
 	return true;
 }
 
-static NOINLINE bool resume_with_orders(struct cpu *c, struct thread *t, struct machine *m)
+static NOINLINE bool resume_otherwise(struct thread *t)
 {
 	t->deadline = TAKT_NEVER;
 	vcpu_resume(t);
-	if (t->wait_word != RUN_IN_GUEST || !m || m != t->machine || t->pending || c->thread != t ||
-	    !sched_settled(c))
+	return false;
+}
+
+/* What rides along may concern others, so there may be something to decide. */
+static NOINLINE bool resume_with_riders(struct cpu *c, struct thread *t, struct machine *m)
+{
+	int err = vcpu_apply_riders(t);
+
+	t->in_guest = true;
+	t->regs = &t->vp->guest;
+	if (unlikely(err)) {
+		vcpu_exit(t, TAKT_EXIT_ERROR, (u64)(s64)err, 0);
+		return false;
+	}
+	if (unlikely(!sched_settled(c) || c->thread != t || t->pending))
 		return false;
 	return enter_guest(c, t, m);
 }
@@ -287,9 +300,10 @@ bool guest_resume_quickly(struct cpu *c)
 	const struct takt_vcpu_page *p = t->vp;
 
 	if (unlikely(t->wait_word != RUN_PLAINLY || !m || m != t->machine || t->caller ||
-		     t->pending ||
-		     *(volatile const u32 *)&p->riders | *(volatile const u32 *)&p->standby))
-		return resume_with_orders(c, t, m);
+		     t->pending || *(volatile const u32 *)&p->standby))
+		return resume_otherwise(t);
+	if (*(volatile const u32 *)&p->riders)
+		return resume_with_riders(c, t, m);
 	t->in_guest = true;
 	t->regs = &t->vp->guest;
 	return enter_guest(c, t, m);

@@ -17,7 +17,6 @@ const struct vgic_hw *vgic_hw;
 
 /* --- State ------------------------------------------------------------------------------- */
 
-/* As with the physical interface (irqc.h), the pointer tells the versions apart where it counts. */
 static inline u64 hw_lr_read(unsigned i)
 {
 	return likely(gich) ? io_read32(gich + GICH_LR(i)) : vgic_hw->lr_read(i);
@@ -367,22 +366,34 @@ static void place(struct vgic_cpu *vc, struct virq *v, unsigned i)
 	v->lr = i + 1;
 }
 
-/* The interrupt in that list register is neither pending nor active, and its end needs no notice. */
-static inline bool is_over(const struct vgic_cpu *vc, unsigned i)
+/* Neither pending nor active: the interrupt in that list register ended. */
+static inline bool is_empty(unsigned i, bool gic2)
 {
-	return !(vc->asked >> i & 1) && !(hw_lr_read(i) & (vgic_hw->pending | vgic_hw->active));
+	return gic2 ? !(io_read32(gich + GICH_LR(i)) & (GIC2_LR_PENDING | GIC2_LR_ACTIVE))
+		    : !(vgic_hw->lr_read(i) & (vgic_hw->pending | vgic_hw->active));
 }
 
-bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held, unsigned source)
+static inline void write_pending(const struct virq *v, unsigned i, bool held, unsigned source,
+				 bool gic2)
 {
-	unsigned i;
+	if (gic2)
+		io_write32(gich + GICH_LR(i), gic2_lr(v, held, source) | GIC2_LR_PENDING);
+	else
+		vgic_hw->lr_write(i, vgic_hw->lr_make(v, vgic_hw->pending));
+}
+
+/* Made for GICv2, whose accesses need no call, and for all others. */
+static inline bool inject(struct vgic_cpu *vc, struct virq *v, bool held, bool sgi, unsigned source,
+			  bool gic2)
+{
+	unsigned i = v->lr;
 
 	if ((v->flags & ~(u64)(VIRQ_TAKEN | VIRQ_HELD)) || v->sources || !enabled(v) ||
 	    !vc->loaded || vc->levels || v->next_owner != v->owner || vc->thread->events)
 		return false;
-	if (likely(v->lr)) { /* from last time: most likely the guest has ended it since */
-		i = v->lr - 1u;
-		if (!is_over(vc, i))
+	if (likely(i)) { /* from last time: most likely the guest has ended it since */
+		i--;
+		if (vc->asked >> i & 1 || !is_empty(i, gic2))
 			return false;
 	} else {
 		i = (unsigned)__builtin_ctz(~vc->used);
@@ -392,13 +403,53 @@ bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held, unsigned source
 		vc->used |= 1u << i;
 		v->lr = (u8)(i + 1);
 	}
-	v->flags = (v->intid < VGIC_SGIS ? 0 : VIRQ_TAKEN) | (held ? VIRQ_HELD : 0);
+	v->flags = (sgi ? 0 : VIRQ_TAKEN) | (held ? VIRQ_HELD : 0);
 	v->source = (u8)source;
 	v->level = (u8)level_of(v);
-	hw_lr_write(i, vgic_hw->lr_make(v, vgic_hw->pending));
-	if (unlikely(vc->thread->state == THREAD_IDLE))
-		vcpu_wake(vc->thread);
+	write_pending(v, i, held, source, gic2);
 	return true;
+}
+
+/* Apart, and called last, so that the usual way needs no stack frame. */
+static NOINLINE bool wake(struct vgic_cpu *vc)
+{
+	vcpu_wake(vc->thread);
+	return true;
+}
+
+static NOINLINE bool inject_gic3(struct vgic_cpu *vc, struct virq *v, bool held)
+{
+	return inject(vc, v, held, false, 0, false) &&
+	       (vc->thread->state != THREAD_IDLE || wake(vc));
+}
+
+bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held)
+{
+	if (unlikely(!gich))
+		return inject_gic3(vc, v, held);
+	if (!inject(vc, v, held, false, 0, true))
+		return false;
+	return likely(vc->thread->state != THREAD_IDLE) || wake(vc);
+}
+
+static NOINLINE void sgi_otherwise(struct vgic_cpu *vc, struct virq *v, unsigned source)
+{
+	if (!gich && inject(vc, v, false, true, source, false)) {
+		vcpu_wake(vc->thread);
+		return;
+	}
+	v->sources |= (u8)(1u << source);
+	vgic_update(vc, v);
+}
+
+void vgic_sgi(struct vgic_cpu *vc, u32 intid, unsigned source)
+{
+	struct virq *v = &vc->own[intid];
+
+	if (unlikely(!gich || !inject(vc, v, false, true, source, true)))
+		sgi_otherwise(vc, v, source);
+	else if (unlikely(vc->thread->state == THREAD_IDLE))
+		vcpu_wake(vc->thread);
 }
 
 /* Writing the control register would lose the count, so this goes first. */

@@ -5,16 +5,41 @@
 
 #include <arch/vgic.h>
 
+/* GICv2's list registers (IHI 0048B 5.3.11): here, because the pointer `gich` tells the versions apart
+ * where it counts, as with the physical interface (irqc.h). */
+#define GIC2_LR_PHYSICAL_SHIFT 10 /* with HW */
+#define GIC2_LR_SOURCE_SHIFT 10	  /* without: CPU that asked for an SGI */
+#define GIC2_LR_EOI (1u << 19)
+#define GIC2_LR_PRIORITY_SHIFT 23
+#define GIC2_LR_PENDING (1u << 28)
+#define GIC2_LR_ACTIVE (1u << 29)
+#define GIC2_LR_GROUP1 (1u << 30)
+#define GIC2_LR_HW (1u << 31)
+
+/* v at its level, neither pending nor active; `linked` to its physical interrupt. */
+static inline u32 gic2_lr(const struct virq *v, bool linked, u32 source)
+{
+	u32 lr = v->intid | (u32)v->level << GIC2_LR_PRIORITY_SHIFT |
+		 (v->cfg & TAKT_VIRQ_GROUP1 ? GIC2_LR_GROUP1 : 0);
+
+	if (linked)
+		return lr | GIC2_LR_HW | v->hw << GIC2_LR_PHYSICAL_SHIFT;
+	return v->intid < VGIC_SGIS ? lr | source << GIC2_LR_SOURCE_SHIFT : lr;
+}
+
 /* Something about v changed, or may have: it goes where it belongs now. Touches v's list register
  * only if it has one. The last that a caller does with v: it may go to another CPU. */
 void vgic_update(struct vgic_cpu *vc, struct virq *v);
 
 /*
- * v arrives, with a physical interrupt (`held`) or not; SGIs: from `source`. Does what a latch,
- * vgic_update and vgic_flush would do in the usual case: nothing else waits, v is not pending or
- * active, and its list register, or any other one, is free. False: nothing was done.
+ * v, no SGI, arrives, with a physical interrupt (`held`) or not. Does what a latch, vgic_update and
+ * vgic_flush would do in the usual case: nothing else waits, v is not pending or active, and its
+ * list register, or any other one, is free. False: nothing was done.
  */
-bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held, unsigned source) MUST_CHECK;
+bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held) MUST_CHECK;
+
+/* An SGI to the vCPU arrives. */
+void vgic_sgi(struct vgic_cpu *vc, u32 intid, unsigned source);
 
 /* v leaves the list register where it is only pending, and its queue. */
 void vgic_withdraw(struct vgic_cpu *vc, struct virq *v);

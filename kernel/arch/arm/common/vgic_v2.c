@@ -5,6 +5,7 @@
 #include <arch/boot.h>
 #include <arch/vgic.h>
 #include <core/arch.h>
+#include "vgic_state.h"
 
 #define GICH_HCR 0x00
 #define GICH_VTR 0x04
@@ -12,15 +13,6 @@
 #define GICH_EISR0 0x20
 #define GICH_ELRSR0 0x30
 #define GICH_APR 0xf0
-
-#define LR_PHYSICAL_SHIFT 10 /* with HW */
-#define LR_SOURCE_SHIFT 10   /* without: CPU that asked for an SGI */
-#define LR_EOI (1u << 19)
-#define LR_PRIORITY_SHIFT 23
-#define LR_PENDING (1u << 28)
-#define LR_ACTIVE (1u << 29)
-#define LR_GROUP1 (1u << 30)
-#define LR_HW (1u << 31)
 
 #define VMCR_GROUP0 0x1u
 #define VMCR_GROUP1 0x2u
@@ -30,15 +22,7 @@ u8 *gich;
 
 static u64 lr_make(const struct virq *v, u64 state)
 {
-	u64 lr = v->intid | state | (u64)v->level << LR_PRIORITY_SHIFT;
-
-	if (v->cfg & TAKT_VIRQ_GROUP1)
-		lr |= LR_GROUP1;
-	if (v->held && !v->noticed)
-		lr |= LR_HW | (u64)v->hw << LR_PHYSICAL_SHIFT;
-	else if (v->intid < VGIC_SGIS)
-		lr |= (u64)v->source << LR_SOURCE_SHIFT;
-	return lr;
+	return gic2_lr(v, v->held && !v->noticed, v->source) | state;
 }
 
 static u64 lr_read(unsigned i)
@@ -93,10 +77,10 @@ static bool passes(u32 value, unsigned level, bool group1)
 
 static struct vgic_hw hw = {
 	.sgi_sources = true,
-	.pending = LR_PENDING,
-	.active = LR_ACTIVE,
-	.eoi = LR_EOI,
-	.hw = LR_HW,
+	.pending = GIC2_LR_PENDING,
+	.active = GIC2_LR_ACTIVE,
+	.eoi = GIC2_LR_EOI,
+	.hw = GIC2_LR_HW,
 	.lr_make = lr_make,
 	.lr_read = lr_read,
 	.lr_write = lr_write,

@@ -211,31 +211,30 @@ int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source)
 	for (; mask; mask &= mask - 1) {
 		unsigned i = (unsigned)__builtin_ctzl(mask);
 		struct thread *to = i == vgic_of(t)->index ? t : vgic_vcpu(t, i);
-		struct virq *v;
 
 		if (!to)
 			continue;
-		if (!here(to)) {
+		if (here(to))
+			vgic_sgi(vgic_of(to), intid, source);
+		else
 			mail_sgi(to, intid, source);
-			continue;
-		}
-		v = &vgic_of(to)->own[intid];
-		if (vgic_inject(vgic_of(to), v, false, source))
-			continue;
-		v->sources |= (u8)(1u << source);
-		vgic_update(vgic_of(to), v);
 	}
 	return 0;
 }
 
 int virq_sgi_from(struct thread *t, u64 mask, u32 intid)
 {
-	return virq_sgi(t, mask, intid, vgic_of(t)->index);
+	struct vgic_cpu *vc = vgic_of(t);
+
+	if (mask != 1ul << vc->index || intid >= VGIC_SGIS)
+		return virq_sgi(t, mask, intid, vc->index);
+	vgic_sgi(vc, intid, vgic_hw->sgi_sources ? vc->index : 0);
+	return 0;
 }
 
 static void arrive(struct vgic_cpu *vc, struct virq *v, bool held)
 {
-	if (likely(vgic_inject(vc, v, held, 0)))
+	if (likely(vgic_inject(vc, v, held)))
 		return;
 	if (v->lr) /* it may have ended there; its link to the physical one goes with that */
 		vgic_withdraw(vc, v);
