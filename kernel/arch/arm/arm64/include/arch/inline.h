@@ -107,18 +107,26 @@ static inline void frame_copy(struct takt_frame *to, const struct takt_frame *fr
 	_Static_assert(sizeof(*to) == 288, "as copied");
 }
 
-/* Ticket lock: fair, so the wait is bounded by the number of CPUs. Waiters sleep in WFE. */
+/* Ticket lock: fair, so the wait is bounded by the number of CPUs. Waiters sleep in WFE. A ticket is
+ * taken together with a look at whose turn it is. */
 struct spinlock {
-	u32 next, serving;
+	union {
+		u32 both;
+		struct {
+			u16 serving, next;
+		};
+	};
 };
 static inline void spin_lock(struct spinlock *l)
 {
-	u32 ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-	u32 seen;
+	u32 both = __atomic_fetch_add(&l->both, 1u << 16, __ATOMIC_ACQUIRE);
+	u32 ticket = both >> 16, seen = both & 0xffff;
 
+	if (likely(seen == ticket))
+		return;
 	__asm__ volatile("sevl" : : : "memory");
 	do {
-		__asm__ volatile("wfe\n\tldaxr %w0, %1"
+		__asm__ volatile("wfe\n\tldaxrh %w0, %1"
 				 : "=&r"(seen)
 				 : "Q"(l->serving)
 				 : "memory");
@@ -126,6 +134,6 @@ static inline void spin_lock(struct spinlock *l)
 }
 static inline void spin_unlock(struct spinlock *l)
 {
-	__atomic_store_n(&l->serving, l->serving + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&l->serving, (u16)(l->serving + 1), __ATOMIC_RELEASE);
 }
 #endif
