@@ -135,35 +135,18 @@ static int do_read(struct console *c, struct takt_msg *m)
 	return server_words(m, 1 + count);
 }
 
-/*
- * The capability must be an irq: triggering anything else could be a call to a server of the
- * client's, which might never answer. A session keeps one slot for good, so that asking again and
- * again uses none up.
- */
+/* A session keeps one slot for good. */
 static int do_notify(struct console *c, struct takt_msg *m)
 {
-	takt_slot window = c->server.window, *slot = &c->notify[m->badge];
-	enum takt_type type;
-	uint64_t rights;
-	int err;
+	takt_slot *slot = &c->notify[m->badge];
 
 	if (TAKT_TAG_CAPS(m->tag) < 1)
 		return TAKT_E_MSG;
-	err = takt_task_cap_inspect(TAKT_SELF_TASK, window, &type, &rights);
-	if (err)
-		return err;
-	if (type != TAKT_IRQ)
-		return TAKT_E_TYPE;
-	if (!(rights & TAKT_R_IRQ_TRIGGER))
-		return TAKT_E_RIGHTS;
 	if (!*slot)
 		*slot = env_slot_alloc();
 	if (!*slot)
 		return TAKT_E_QUOTA;
-	err = takt_task_cap_delete(TAKT_SELF_TASK, *slot, 1);
-	if (!err)
-		err = takt_task_cap_copy(TAKT_SELF_TASK, window, *slot, TAKT_R_ALL);
-	return err;
+	return server_replace_irq(TAKT_SELF_TASK, c->server.window, *slot);
 }
 
 static int do_info(struct console *c, struct takt_msg *m)

@@ -24,19 +24,12 @@
 
 volatile uint8_t *registers;
 
-/* Only a kernel's irq will do: triggering somebody's gate would be a call that may not end. */
 static int keep_irq(const struct server *s, takt_slot *kept)
 {
-	enum takt_type type;
-	uint64_t rights;
-	int slot, err = takt_task_cap_inspect(TAKT_SELF_TASK, s->window, &type, &rights);
+	int slot, err = server_check_irq(TAKT_SELF_TASK, s->window);
 
 	if (err)
 		return err;
-	if (type != TAKT_IRQ)
-		return type ? TAKT_E_TYPE : TAKT_E_CAP;
-	if (!(rights & TAKT_R_IRQ_TRIGGER))
-		return TAKT_E_RIGHTS;
 	slot = server_keep_cap(s, 0);
 	if (slot < 0)
 		return slot;

@@ -56,6 +56,17 @@ takt_slot server_window(void);
 /* Moves capability `n` of the message out of the window. Returns its new slot, or an error. */
 TAKT_MUST_CHECK int server_keep_cap(const struct server *s, unsigned n);
 
+/*
+ * A client's irq, for the server to trigger: whether what arrived in slot `window` of the server's
+ * own task is one, with R_IRQ_TRIGGER. Triggering anything else could be a call to a server of the
+ * client's, which might never answer. E_CAP, E_TYPE, E_RIGHTS.
+ */
+TAKT_MUST_CHECK int server_check_irq(takt_slot task, takt_slot window);
+
+/* Checks that, and puts it in the place of what is in `slot`, which a client has for good: asking
+ * again and again uses up nothing. What was there stays if the new one is refused. */
+TAKT_MUST_CHECK int server_replace_irq(takt_slot task, takt_slot window, takt_slot slot);
+
 /* Tells root that the program is ready for its clients (once), then serves for ever. */
 void server_run(struct server *s) __attribute__((noreturn));
 
