@@ -14,6 +14,7 @@
 #define RING 4096 /* a power of two */
 #define DOORBELL 1
 #define TYPED 2
+#define SERVER 4 /* one of ours runs again: the console perhaps */
 
 static char ring[RING];
 static _Atomic uint32_t put, got; /* free-running; written by the guest, by the first thread */
@@ -23,7 +24,7 @@ static atomic_bool ended;
 
 static char in_ring[RING];
 static _Atomic uint32_t in_put, in_got; /* written by the first thread, by the guest */
-static takt_slot session, in_irq; /* in_irq: the guest's */
+static takt_slot session, typed, in_irq; /* in_irq: the guest's */
 
 int pv_log_init(void)
 {
@@ -77,9 +78,9 @@ void pv_log_end(void)
 
 int pv_input(const struct pv_vcpu *v, unsigned virq)
 {
-	takt_slot typed = env_slot_alloc();
 	int err;
 
+	typed = env_slot_alloc();
 	session = env_cap("console");
 	if (!session)
 		return 0;
@@ -88,6 +89,8 @@ int pv_input(const struct pv_vcpu *v, unsigned virq)
 		err = typed ? takt_create_irq(TAKT_SELF_FACTORY, typed) : TAKT_E_QUOTA;
 	if (!err)
 		err = takt_irq_bind_thread(typed, rt_thread_self(), TYPED);
+	if (!err)
+		err = rt_notify_servers(rt_thread_self(), SERVER);
 	return err ? err : console_notify(session, typed);
 }
 
@@ -133,7 +136,9 @@ void pv_log_serve(void)
 			rt_exit(-1);
 		if (takt_wait(&m, TAKT_NEVER))
 			rt_exit(-1);
-		if (m.w[0] & TYPED)
+		if (m.w[0] & SERVER)
+			(void)!console_notify(session, typed);
+		if (m.w[0] & (TYPED | SERVER))
 			take_input();
 	}
 }

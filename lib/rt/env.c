@@ -112,6 +112,19 @@ void env_slot_free(takt_slot slot)
 		atomic_fetch_and(&slots_used[slot / 64], ~(1ull << slot % 64));
 }
 
+int rt_notify_servers(takt_slot thread, uint64_t badge)
+{
+	takt_slot root = env_cap("root"), irq = root ? env_slot_alloc() : 0;
+	int err = irq || !root ? 0 : TAKT_E_QUOTA;
+
+	if (!root || err)
+		return err;
+	err = takt_create_irq(TAKT_SELF_FACTORY, irq);
+	if (!err)
+		err = takt_irq_bind_thread(irq, thread, badge);
+	return err ? err : root_notify(root, irq);
+}
+
 void rt_ready(void)
 {
 	static atomic_flag told = ATOMIC_FLAG_INIT;

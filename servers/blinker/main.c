@@ -28,6 +28,7 @@
 
 #define INPUT_BADGE 1
 #define EDGE_BADGE 2
+#define SERVER_BADGE 4
 #define EDGES 64 /* a power of two */
 #define COMMAND_SIZE 16
 #define NS_PER_S 1000000000ull
@@ -138,6 +139,8 @@ static void reporter(void *unused)
 	if (session && !err)
 		err = takt_irq_bind_thread(irq, rt_thread_self(), INPUT_BADGE);
 	if (session && !err)
+		err = rt_notify_servers(rt_thread_self(), SERVER_BADGE);
+	if (session && !err)
 		err = console_notify(session, irq);
 	if (err)
 		printf("blinker: gets no input: %s\n", rt_error(err));
@@ -158,7 +161,9 @@ static void reporter(void *unused)
 		}
 		if (m.w[0] & EDGE_BADGE)
 			print_edges();
-		if (m.w[0] & INPUT_BADGE)
+		if (session && m.w[0] & SERVER_BADGE)
+			(void)!console_notify(session, irq);
+		if (m.w[0] & (INPUT_BADGE | SERVER_BADGE))
 			take_input(session);
 	}
 }

@@ -17,6 +17,7 @@
 #define LINE 128
 #define BADGE_INPUT 1
 #define BADGE_CHANGE 2
+#define BADGE_SERVER 4 /* a new console, which does not know whom to tell */
 
 takt_slot control;
 
@@ -27,23 +28,27 @@ static uint64_t arrived; /* badges of signals not looked at yet */
 
 /* --- Signals ---------------------------------------------------------------------------------- */
 
-/* Waits for one of the signals in `mask`; the others are kept. */
-static bool wait_for(uint64_t mask, takt_ticks deadline)
+/* Waits for one of the signals in `mask`; the others are kept. Returns those that came, 0: none in
+ * time. */
+static uint64_t wait_for(uint64_t mask, takt_ticks deadline)
 {
+	uint64_t came;
+
 	while (!(arrived & mask)) {
 		struct takt_msg m = {0};
 
 		if (takt_wait(&m, deadline))
-			return false;
+			return 0;
 		arrived |= m.w[0];
 	}
+	came = arrived & mask;
 	arrived &= ~mask;
-	return true;
+	return came;
 }
 
 bool cmd_wait_change(takt_ticks deadline)
 {
-	return wait_for(BADGE_CHANGE, deadline);
+	return wait_for(BADGE_CHANGE, deadline) != 0;
 }
 
 static int make_signal(uint64_t badge, takt_slot *irq)
@@ -60,7 +65,7 @@ static int make_signals(void)
 	int err = make_signal(BADGE_INPUT, &input);
 
 	if (!err)
-		err = console_notify(session, input);
+		err = rt_notify_servers(TAKT_SELF_THREAD, BADGE_SERVER);
 	if (!err)
 		err = make_signal(BADGE_CHANGE, &change);
 	return err ? err : control_notify_by(control, change);
@@ -143,11 +148,10 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	prompt();
-	for (;;) {
-		/* The console may be a new one, also after a command of ours: it does not know
-		 * whom to tell. */
-		(void)!console_notify(session, input);
+	for (uint64_t came = BADGE_SERVER;; came = wait_for(BADGE_INPUT | BADGE_SERVER, TAKT_NEVER)) {
+		/* Where this is refused the console is about to end: the next one is told of. */
+		if (came & BADGE_SERVER)
+			(void)!console_notify(session, input);
 		read_input();
-		(void)wait_for(BADGE_INPUT | BADGE_CHANGE, TAKT_NEVER);
 	}
 }

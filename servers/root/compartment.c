@@ -99,7 +99,8 @@ static int make_gates(struct compartment *c)
 	c->root_gate = slot_alloc(index_of(c));
 	c->fault_gate = slot_alloc(index_of(c));
 	c->notify = slot_alloc(index_of(c));
-	err = c->notify ? takt_create_gate(c->factory, index, c->root_gate) : TAKT_E_QUOTA;
+	c->server_irq = slot_alloc(index_of(c));
+	err = c->server_irq ? takt_create_gate(c->factory, index, c->root_gate) : TAKT_E_QUOTA;
 	if (!err)
 		err = takt_create_gate(c->factory, index | BADGE_FAULT, c->fault_gate);
 	if (!err)
@@ -108,7 +109,8 @@ static int make_gates(struct compartment *c)
 		err = takt_thread_bind_gate(TAKT_ROOT_THREAD, c->fault_gate);
 	if (err)
 		return checked(c->desc.name, "making gates to root", err);
-	err = compartment_give(c, "root", c->root_gate, TAKT_R_GATE_CALL);
+	err = compartment_give(c, "root", c->root_gate,
+			       TAKT_R_GATE_CALL | TAKT_R_GATE_TRANSFER);
 	if (!err)
 		err = compartment_give(c, "fault", c->fault_gate, TAKT_R_GATE_CALL);
 	return err;
@@ -300,7 +302,7 @@ void compartment_destroy(struct compartment *c)
 	account_close(index_of(c));
 	c->kernel_memory = c->factory = c->task = c->memory = c->image = 0;
 	c->scheduler = c->other_scheduler = c->fault_gate = c->root_gate = c->log = c->notify = 0;
-	c->scheduler_gate = 0;
+	c->scheduler_gate = c->server_irq = 0;
 	memset(c->thread, 0, sizeof(c->thread));
 	memset(c->sc, 0, sizeof(c->sc));
 	for (unsigned i = 0; i < c->routes; i++)

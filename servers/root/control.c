@@ -59,30 +59,6 @@ static void read_info(const struct compartment *c, struct control_info *info)
 		info->ram = ram_of(index_of(c)) - d->kernel_memory;
 }
 
-/* One slot for each client, for good, so that asking again uses none up. */
-static int handle_notify(struct compartment *c, struct takt_msg *m)
-{
-	enum takt_type type;
-	uint64_t rights;
-	int err;
-
-	if (TAKT_TAG_CAPS(m->tag) < 1)
-		return TAKT_E_MSG;
-	err = takt_task_cap_inspect(TAKT_ROOT_TASK, m->window, &type, &rights);
-	if (err)
-		return err;
-	/* Anything else could be a gate, and its server never answer. */
-	if (type != TAKT_IRQ)
-		return TAKT_E_TYPE;
-	if (!(rights & TAKT_R_IRQ_TRIGGER))
-		return TAKT_E_RIGHTS;
-	err = takt_task_cap_delete(TAKT_ROOT_TASK, c->notify, 1);
-	if (!err)
-		err = takt_task_cap_copy(TAKT_ROOT_TASK, m->window, c->notify,
-					 TAKT_R_IRQ_TRIGGER);
-	return err;
-}
-
 static int handle_command(uint8_t op, const struct takt_msg *m)
 {
 	struct compartment *c;
@@ -138,7 +114,7 @@ int control_handle(struct compartment *c, struct takt_msg *m, unsigned *words, b
 		answer(m, &account, CONTROL_WORDS(account), words);
 		return 0;
 	case CONTROL_NOTIFY:
-		return handle_notify(c, m);
+		return take_irq(m, c->notify);
 	case CONTROL_START:
 	case CONTROL_STOP:
 	case CONTROL_RESTART:

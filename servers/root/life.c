@@ -53,6 +53,8 @@ static void announce(const struct compartment *c)
 static void running(struct compartment *c)
 {
 	set_state(c, CONTROL_RUNNING);
+	if (is_server(c))
+		routes_tell(c);
 	take_console(c);
 	if (!c->announced)
 		announce(c);

@@ -113,7 +113,9 @@ struct compartment {
 
 	/* Set by the watcher, taken by the worker: a command, CONTROL_START.., or 0. */
 	_Atomic uint8_t command;
-	takt_slot notify; /* irq to trigger when a state changes; 0: none */
+	/* Slots for irqs that its program gives: to trigger when any state changes; when a server that
+	 * it has a route to runs (again). */
+	takt_slot notify, server_irq;
 };
 
 /* Badges of the gates to root: the compartment's index, what the gate is for, and the rights on its
@@ -200,8 +202,9 @@ TAKT_MUST_CHECK int routes_parse(int node, const char *name, struct route *route
 TAKT_MUST_CHECK int route_open(const char *node, struct route *r, unsigned owner,
 			       takt_slot factory);
 TAKT_MUST_CHECK int routes_give(struct compartment *c);
-/* The server runs (again): all gates to it lead to its threads. */
+/* The server runs (again): all gates to it lead to its threads; and those who have one are told. */
 TAKT_MUST_CHECK int routes_bind(const struct compartment *server);
+void routes_tell(const struct compartment *server);
 
 /* devices.c */
 TAKT_MUST_CHECK int devices_init(void);
@@ -218,6 +221,8 @@ extern takt_slot worker_irq; /* the watcher triggers it */
 extern takt_slot watcher_gate; /* the worker's, to wake the watcher */
 
 /* watch.c */
+/* A client's irq from the message into a slot of root's, in place of the one before. */
+TAKT_MUST_CHECK int take_irq(const struct takt_msg *m, takt_slot slot);
 void watch(void) __attribute__((noreturn));
 TAKT_MUST_CHECK int watch_init(void);
 

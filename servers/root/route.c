@@ -220,3 +220,19 @@ int routes_bind(const struct compartment *server)
 			err = checked("chosen", chosen[k].name, bind(&chosen[k]));
 	return err;
 }
+
+static bool leads_to(const struct compartment *c, const struct compartment *server)
+{
+	for (unsigned k = 0; k < c->routes; k++)
+		if (c->route[k].server == server)
+			return true;
+	return false;
+}
+
+/* A slot without an irq in it is refused: its program has not asked. */
+void routes_tell(const struct compartment *server)
+{
+	for (unsigned i = 0; i < compartment_count; i++)
+		if (compartments[i].server_irq && leads_to(&compartments[i], server))
+			(void)!takt_irq_trigger(compartments[i].server_irq);
+}

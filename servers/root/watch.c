@@ -6,6 +6,7 @@
  */
 #include <takt/proto/root.h>
 #include <takt/rt.h>
+#include <takt/server.h>
 
 #include "root.h"
 
@@ -32,6 +33,13 @@ static int handle_exit(struct compartment *c, const struct takt_msg *m)
 	return 0;
 }
 
+int take_irq(const struct takt_msg *m, takt_slot slot)
+{
+	if (TAKT_TAG_CAPS(m->tag) < 1)
+		return TAKT_E_MSG;
+	return server_replace_irq(TAKT_ROOT_TASK, m->window, slot);
+}
+
 /* Returns the label of the answer, and in *words how many it has. */
 static int handle_call(struct takt_msg *m, unsigned *words)
 {
@@ -47,6 +55,8 @@ static int handle_call(struct takt_msg *m, unsigned *words)
 	c = &compartments[m->badge & BADGE_INDEX];
 	if (m->badge & BADGE_CONTROL)
 		return control_handle(c, m, words, &due);
+	if (!(m->badge & BADGE_FAULT) && TAKT_TAG_LABEL(m->tag) == ROOT_NOTIFY)
+		return take_irq(m, c->server_irq);
 	due = true;
 	/* A program may call its fault gate, too, but that is no fault. */
 	if (m->badge & BADGE_FAULT)

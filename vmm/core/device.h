@@ -33,6 +33,8 @@ struct device_type {
 	bool (*hypercall)(struct device *dev, struct vcpu *v);
 	/* On the first thread, after device_work was triggered. */
 	void (*work)(struct device *dev);
+	/* On the first thread: a server of the program's runs again, perhaps the device's. */
+	void (*renew)(struct device *dev);
 	/* Adds the device's node. */
 	void (*tree)(struct device *dev, struct tree *tree);
 	bool locks;
@@ -75,6 +77,7 @@ void hypercall(struct vcpu *v);
 
 /* Events are badges: bit 0 is the vCPU's kick or the machine's control irq, the others devices. */
 #define DEVICE_BADGE(dev) (2ull << (dev)->index)
+#define SERVER_BADGE (1ull << 63)
 
 /* PrimeCell identification, the last eight words of an AMBA device's page. */
 static inline uint32_t primecell_id(uint32_t peripheral, uint64_t offset)

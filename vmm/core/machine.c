@@ -68,6 +68,9 @@ int machine_create(struct machine *m)
 	if (err < 0)
 		return err;
 	m->control = (takt_slot)err;
+	err = rt_notify_servers(TAKT_SELF_THREAD, SERVER_BADGE);
+	if (err)
+		return err;
 	m->vcpus = (unsigned)env_number("vcpus", 1);
 	if (!m->vcpus || m->vcpus > GUEST_MAX_VCPUS) {
 		vmm_log("vcpus: %u is not in 1..%u", m->vcpus, GUEST_MAX_VCPUS);
@@ -170,6 +173,13 @@ static void control(struct machine *m)
 	m->stopped = !m->again[request] || restart(m);
 }
 
+static void renew_devices(struct machine *m)
+{
+	for (unsigned i = 0; i < m->devices; i++)
+		if (m->device[i]->type->renew)
+			m->device[i]->type->renew(m->device[i]);
+}
+
 void machine_serve(struct machine *m)
 {
 	for (;;) {
@@ -179,7 +189,9 @@ void machine_serve(struct machine *m)
 		if (!badges && takt_wait(&msg, TAKT_NEVER))
 			continue;
 		badges |= msg.w[0];
-		for (uint64_t b = badges >> 1; b; b &= b - 1) {
+		if (badges & SERVER_BADGE)
+			renew_devices(m);
+		for (uint64_t b = (badges & ~SERVER_BADGE) >> 1; b; b &= b - 1) {
 			struct device *dev = m->device[__builtin_ctzl(b)];
 
 			if (dev->type->work)

@@ -197,3 +197,10 @@ int session_open(struct session *s, struct device *dev, takt_slot gate)
 	/* What was typed before we asked to be told. */
 	return takt_irq_trigger(s->work);
 }
+
+void session_renew(struct session *s)
+{
+	/* Where it is refused the console is about to end: of the next one we hear again. */
+	if (s->work && !console_notify(s->gate, s->work))
+		(void)!takt_irq_trigger(s->work);
+}

@@ -34,6 +34,9 @@ struct session {
 /* Connects the device to the session behind `gate`; with 0 the rings are there, and nobody else. */
 TAKT_MUST_CHECK int session_open(struct session *s, struct device *dev, takt_slot gate);
 
+/* There is a new console, which does not know us. On the first thread. */
+void session_renew(struct session *s);
+
 /* The guest's side. Bytes put; the rest does not fit. `v`: on that vCPU's thread,
  * null: on the first thread. */
 unsigned session_put(struct session *s, const struct vcpu *v, const uint8_t *data, unsigned len);

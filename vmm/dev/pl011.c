@@ -207,6 +207,13 @@ static void pl011_work(struct device *dev)
 		tell(dev);
 }
 
+static void pl011_renew(struct device *dev)
+{
+	struct pl011 *u = dev->state;
+
+	session_renew(&u->session);
+}
+
 static void pl011_reset(struct device *dev)
 {
 	struct pl011 *u = dev->state;
@@ -251,5 +258,6 @@ DEVICE_TYPE(pl011) = {
 	.reset = pl011_reset,
 	.access = pl011_access,
 	.work = pl011_work,
+	.renew = pl011_renew,
 	.tree = pl011_tree,
 };

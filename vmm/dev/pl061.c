@@ -71,11 +71,9 @@ static void drive(struct pl061 *p, uint8_t changed)
 	}
 }
 
-static void turn(struct pl061 *p, uint8_t dir)
+/* Tells the lines' server how they stand. */
+static void set_up(struct pl061 *p, uint8_t changed)
 {
-	uint8_t changed = p->dir ^ dir;
-
-	p->dir = dir;
 	/* The level first, so that a new output starts with the right one. */
 	drive(p, changed);
 	for (uint32_t bits = changed; bits; bits &= bits - 1) {
@@ -84,10 +82,27 @@ static void turn(struct pl061 *p, uint8_t dir)
 
 		if (!p->line[i])
 			continue;
-		err = gpio_direction(p->line[i], dir >> i & 1);
+		err = gpio_direction(p->line[i], p->dir >> i & 1);
 		if (err)
 			vmm_log("GPIO line %u: direction: error %d", i, err);
 	}
+}
+
+static void turn(struct pl061 *p, uint8_t dir)
+{
+	uint8_t changed = p->dir ^ dir;
+
+	p->dir = dir;
+	set_up(p, changed);
+}
+
+static void pl061_renew(struct device *dev)
+{
+	struct pl061 *p = dev->state;
+
+	lock_take(&dev->lock);
+	set_up(p, p->dir);
+	lock_give(&dev->lock);
 }
 
 /* Level-sensitive inputs. */
@@ -285,5 +300,6 @@ DEVICE_TYPE(pl061) = {
 	.create = pl061_create,
 	.reset = pl061_reset,
 	.access = pl061_access,
+	.renew = pl061_renew,
 	.tree = pl061_tree,
 };

@@ -124,6 +124,13 @@ static void console_work(struct device *dev)
 	lock_give(&dev->lock);
 }
 
+static void console_renew(struct device *dev)
+{
+	struct virtio_console *c = dev->state;
+
+	session_renew(&c->session);
+}
+
 static void console_reset(struct virtio *vd)
 {
 	struct virtio_console *c = vd->dev->state;
@@ -162,5 +169,6 @@ DEVICE_TYPE(virtio_console) = {
 	.reset = virtio_reset,
 	.access = virtio_access,
 	.work = console_work,
+	.renew = console_renew,
 	.tree = virtio_tree,
 };

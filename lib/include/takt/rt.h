@@ -48,6 +48,12 @@ takt_slot rt_thread_self(void);
 /* Tells root that the program serves from now on. Only the first call does anything. */
 void rt_ready(void);
 
+/* From now on the thread is signalled with that badge whenever a server that the program has a route
+ * to runs again. That one knows nothing of what the server before it had been told. So a program
+ * calls this before it tells a server anything, and tells it again then. Without a root, which
+ * would start it again, there is nothing to do. Once. */
+TAKT_MUST_CHECK int rt_notify_servers(takt_slot thread, uint64_t badge);
+
 /* Ends the program, as returning from main and exit() do: root takes it away, and starts it again if
  * its description says so. */
 void rt_exit(int code) __attribute__((noreturn));
