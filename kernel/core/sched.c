@@ -315,7 +315,80 @@ static void program_timer(struct cpu *c)
 	timer_set(c->timer_at);
 }
 
-static void idle(struct cpu *c)
+/*
+ * The usual case, without asking again for what is known already: a thread in no call, more urgent
+ * than all others that are ready, takes over from a round-robin SC or from none. It does what a turn
+ * of the loop in choose() and a walk would do; null: it is not that case. `machines`: the thread may
+ * be a machine's in its guest, and the guest world may be loaded.
+ */
+static ALWAYS_INLINE struct thread *take_simply(struct cpu *c, bool machines)
+{
+	struct sc *old = c->sc, *sc = c->next;
+	bool direct = likely(sc);
+	struct thread *t;
+	u64 now;
+
+	if (unlikely(!direct)) {
+		if (!c->ready_levels)
+			return NULL;
+		sc = ready_first(c, ready_queue_top(c));
+	}
+	t = sc->home;
+	if (t->wait_word != RUN_PLAINLY &&
+	    !(machines && t->wait_word == RUN_IN_GUEST && t->machine && !t->pending))
+		return NULL;
+	if (t->caller || inbox_top(&c->inbox) >= 0)
+		return NULL;
+	now = now_ticks();
+	if (old &&
+	    (sc->prio <= old->prio || !round_robin(old) || now + sched_min_budget > c->slice_end))
+		return NULL;
+	if (direct)
+		c->next = NULL;
+	else
+		ready_remove(c, sc);
+	if (old)
+		put_simply(c, old, now);
+	sc_run(c, sc, now);
+	c->thread = t;
+	c->chain_deadline = TAKT_NEVER;
+	c->not_fast = machines ? c->not_fast & NOT_FAST_GUEST : 0; /* the rest was `resched` alone */
+	return likely(publish(c, sc->prio)) ? t : NULL;
+}
+
+/* All of it, with nothing but `resched` in c->not_fast. */
+static inline bool leave_simply(struct cpu *c)
+{
+	struct thread *t = take_simply(c, false);
+
+	if (!t)
+		return false;
+	context_switch(c, t);
+	timer_by(c, c->slice_end);
+	return true;
+}
+
+/* With NOT_FAST_GUEST, too, and to a guest. */
+static NOINLINE bool leave_with_machines(struct cpu *c)
+{
+	struct thread *t = take_simply(c, true);
+
+	if (!t)
+		return false;
+	if (unlikely(t->in_guest && !machine_collect(t))) {
+		c->resched = true;
+		return false;
+	}
+	if (!t->in_guest || t != c->loaded || c->world != WORLD_GUEST) /* it is not the last that ran */
+		context_load(c, t);
+	if (t->in_guest)
+		machine_before_guest(t);
+	timer_by(c, c->slice_end);
+	return true;
+}
+
+/* True: what woke the CPU is somebody to run, and ready to go on. */
+static bool idle(struct cpu *c)
 {
 	u64 since = now_ticks();
 
@@ -326,15 +399,20 @@ static void idle(struct cpu *c)
 	c->slice_end = TAKT_NEVER;
 	c->tangled = 0;
 	if (!publish(c, -1))
-		return;
+		return false;
 	program_timer(c);
 	while (unlikely(log_waiting() && !irq_waiting()))
 		log_drain();
 	cpu_wfi();
 	c->idle_ticks += now_ticks() - since;
 	irq_poll();
+	if ((c->not_fast & ~NOT_FAST_GUEST) == NOT_FAST_RESCHED && leave_with_machines(c))
+		return true;
+	c->resched = true; /* as in leave_slowly */
+	return false;
 }
 
+/* Null: c->thread is loaded already. */
 static NOINLINE struct thread *choose(struct cpu *c)
 {
 	if (unlikely(log_waiting()))
@@ -361,7 +439,8 @@ static NOINLINE struct thread *choose(struct cpu *c)
 			continue; /* the one put back may have triggered something */
 		}
 		if (!c->sc) {
-			idle(c);
+			if (idle(c))
+				return NULL;
 			continue;
 		}
 		if (unlikely(c->sc->home->has_events) && !event_confirm(c->sc->home, c->sc))
@@ -378,13 +457,19 @@ static NOINLINE struct thread *choose(struct cpu *c)
 static NOINLINE void leave_slowly(struct cpu *c)
 {
 	bool chosen = false;
+	struct thread *t;
 
+	if (c->not_fast == (NOT_FAST_GUEST | NOT_FAST_RESCHED) && leave_with_machines(c))
+		return;
 	if (unlikely(c->not_fast & ~NOT_FAST_RESCHED) && c->tangled & TANGLED_EVENTS)
 		event_sample(c);
 	for (;;) {
 		if (c->resched || inbox_top(&c->inbox) > c->prio) {
 			c->resched = true; /* nobody hands over meanwhile */
-			c->thread = choose(c);
+			t = choose(c);
+			if (!t)
+				return;
+			c->thread = t;
 			c->resched = false; /* all that asked for it is decided */
 			chosen = true;
 		}
@@ -406,47 +491,6 @@ static NOINLINE void leave_slowly(struct cpu *c)
 		machine_before_guest(c->thread);
 	if (chosen)
 		timer_by(c, MIN(c->slice_end, c->chain_deadline));
-}
-
-/*
- * The usual case, without asking again for what is known already: a native thread in no call, more
- * urgent than all others that are ready, takes over from a round-robin SC or from none. It does
- * what a turn of the loop in choose(), a walk and the rest of leave_slowly() would do.
- */
-static inline bool leave_simply(struct cpu *c)
-{
-	struct sc *old = c->sc, *sc = c->next;
-	bool direct = likely(sc);
-	struct thread *t;
-	u64 now;
-
-	if (unlikely(!direct)) {
-		if (!c->ready_levels)
-			return false;
-		sc = ready_first(c, ready_queue_top(c));
-	}
-	t = sc->home;
-	if (t->wait_word != RUN_PLAINLY || t->caller || inbox_top(&c->inbox) >= 0)
-		return false;
-	now = now_ticks();
-	if (old &&
-	    (sc->prio <= old->prio || !round_robin(old) || now + sched_min_budget > c->slice_end))
-		return false;
-	if (direct)
-		c->next = NULL;
-	else
-		ready_remove(c, sc);
-	if (old)
-		put_simply(c, old, now);
-	sc_run(c, sc, now);
-	c->thread = t;
-	c->chain_deadline = TAKT_NEVER;
-	c->not_fast = 0; /* what was set was `resched` alone */
-	if (unlikely(!publish(c, sc->prio)))
-		return false;
-	context_switch(c, t);
-	timer_by(c, c->slice_end);
-	return true;
 }
 
 /* The way back to a paravirtual guest, whose interrupt may have come. Apart, so that sched_leave

@@ -36,6 +36,7 @@ typedef struct {
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define NORETURN __attribute__((noreturn))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline)) /* keep it out of a hot function */
 #define ALIGNED(n) __attribute__((aligned(n)))
 #define BOOT __attribute__((section(".text.boot"))) /* used only while booting */

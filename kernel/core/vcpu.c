@@ -132,6 +132,14 @@ void vcpu_idle(struct thread *t, u64 deadline)
 
 void vcpu_wake(struct thread *t)
 {
-	if (t->state == THREAD_IDLE)
+	struct sc *sc = t->sc[0];
+
+	/* A guest that sleeps has no invocation under way and no caller. */
+	if (likely(t->wait_word == IDLE_IN_GUEST && sc && !t->timer.queued &&
+		   list_empty(&t->parked))) {
+		t->state = THREAD_RUN;
+		sc_activate(sc);
+	} else if (t->state == THREAD_IDLE) {
 		thread_wake(t);
+	}
 }

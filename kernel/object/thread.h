@@ -35,7 +35,8 @@ enum { UTCB_MAPPED = 1, PAGE_MAPPED = 2 };
 /* thread.wait_word, little-endian: the state alone. */
 #define WAIT_PLAINLY ((u32)THREAD_WAIT)
 #define RUN_PLAINLY ((u32)THREAD_RUN)
-#define RUN_IN_GUEST ((u32)THREAD_RUN | 1u << 8) /* the same of `in_guest` */
+#define RUN_IN_GUEST ((u32)THREAD_RUN | 1u << 8) /* the same with `in_guest` */
+#define IDLE_IN_GUEST ((u32)THREAD_IDLE | 1u << 8)
 
 /* FP/SIMD registers of one context. */
 struct fpstate {
