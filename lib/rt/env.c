@@ -48,6 +48,15 @@ const char *env_string(const char *name, const char *otherwise)
 	return s && len > 0 && memchr(s, 0, (size_t)len) ? s : otherwise;
 }
 
+const char *env_nth_string(const char *name, unsigned n)
+{
+	const struct takt_env *env = env_get();
+
+	if (!env->fdt_offset)
+		return NULL;
+	return fdt_stringlist_get((const char *)env + env->fdt_offset, 0, name, (int)n, NULL);
+}
+
 uint64_t env_number(const char *name, uint64_t otherwise)
 {
 	int len;

@@ -24,8 +24,8 @@ ALL = [(vcpus, cpus, gic, cpu)
        for vcpus, cpus in ((1, 1), (2, 2), (4, 4), (4, 2), (8, 4))]
 
 
-def archive(folder, vcpus, cpus):
-    """The boot archive of a system with such a machine."""
+def archive(folder, vcpus, cpus, **more):
+    """The boot archive of a system with such a machine; `more` is defined in its description."""
     programs, linux = machine.BUILD, machine.BUILD / "guests/linux"
     return machine.pack(pathlib.Path(folder) / "linux.cpio", HERE / "linux.dts",
                         {"root": programs / "servers/root/root",
@@ -33,7 +33,7 @@ def archive(folder, vcpus, cpus):
                          "vmm": programs / "vmm/vmm",
                          "linux/Image": linux / "linux-Image",
                          "linux/initrd": linux / "linux-initrd"},
-                        VCPUS=vcpus, CPUS=" ".join(map(str, range(cpus))))
+                        VCPUS=vcpus, CPUS=" ".join(map(str, range(cpus))), **more)
 
 
 def numbers(row):

@@ -199,6 +199,30 @@ class Booking:
                     continue
                 self._check_registers(c, path, node, given)
                 self._check_interrupts(c, path, node, lines)
+            if c.vm and c.own:
+                self._check_passed(c, paths)
+
+    def _check_passed(self, c, paths):
+        """Where a machine has what is passed through to it."""
+        for name, wanted, what in (("device-addresses", c.registers, "blocks of registers"),
+                                   ("device-irqs", c.interrupts, "interrupts")):
+            said = c.node.numbers(name)
+            if paths and len(said) != wanted:
+                self._wrong(c, name, f"{len(said)} numbers for {wanted} {what} in `device`")
+            for n in said:
+                if said.count(n) > 1:
+                    self._wrong(c, name, f"{n:#x} is there twice")
+                if name == "device-addresses" and n % boards.PAGE:
+                    self._wrong(c, name, f"{n:#x} is no start of a page")
+        nodes = c.node.strings("device-compatible")
+        if nodes and len(nodes) != len(paths):
+            self._wrong(c, "device-compatible", f"{len(nodes)} strings for {len(paths)} devices")
+        for path in paths if nodes else ():
+            node = self.board.find(path)
+            if node and (len(self.board.registers(node) or ()) > 1
+                         or len(self.board.interrupts(node) or ()) > 1):
+                self._wrong(c, "device-compatible", f"{path} has more than one block of registers and "
+                            "one interrupt")
 
     def _check_kind(self, c, paths):
         """The devices that the program can drive."""

@@ -18,6 +18,7 @@ static const struct {
 	{"arm,pl031", GUEST_PL031, 0x1000, GUEST_SPI(2), 0, NULL},
 	{"arm,pl061", GUEST_PL061, 0x1000, GUEST_SPI(7), 0, NULL},
 	{"takt,virtio-console", GUEST_VIRTIO, 0x200, GUEST_SPI(16), 0, "hvc-console"},
+	{"takt,pass-through", 0, 0, 0, 0, "device"},
 };
 
 /* A route, or a property that names something. */

@@ -30,6 +30,9 @@
 #define GUEST_PL031 0x09010000ul
 #define GUEST_PL061 0x09030000ul
 #define GUEST_VIRTIO 0x0a000000ul
+/* ... and what QEMU's has nothing at: devices of the host's board, passed through. */
+#define GUEST_PASSED 0x0b000000ul
+#define GUEST_PASSED_IRQ GUEST_SPI(64)
 #define GUEST_RAM 0x40000000ul
 
 #define GUEST_SHARED_IRQS 224

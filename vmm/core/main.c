@@ -11,6 +11,7 @@
  *   led-gpios, leds            lines of the guest's GPIO controller, and LEDs on them (pl061.c)
  *   console                    the session that is the guest's serial port
  *   hvc-console                another one, that of its virtio console
+ *   device, device-addresses, device-irqs, device-compatible  passed through (dev/pass_through.c)
  *   epoch                      what the guest's clock starts from, seconds since 1970
  */
 #include "log.h"

@@ -7,7 +7,6 @@
  * 0 on: its label, and the trigger that Linux is to use behind '='. Without the property each
  * routed line has one.
  */
-#include <libfdt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -250,19 +249,9 @@ static void write_led(struct tree *tree, unsigned line, const char *text)
 	tree_end(tree);
 }
 
-/* String number n of `leds`; null where there is none. */
-static const char *led_property(unsigned n)
-{
-	const struct takt_env *env = env_get();
-
-	return env->fdt_offset ? fdt_stringlist_get((const uint8_t *)env + env->fdt_offset, 0,
-						    "leds", (int)n, NULL)
-			       : NULL;
-}
-
 static void write_leds(struct pl061 *p, struct tree *tree)
 {
-	bool listed = led_property(0);
+	bool listed = env_nth_string("leds", 0);
 
 	tree_begin(tree, "leds", TREE_NO_UNIT);
 	tree_string(tree, "compatible", "gpio-leds");
@@ -270,7 +259,7 @@ static void write_leds(struct pl061 *p, struct tree *tree)
 		const char text[] = {'t', 'a', 'k', 't', ':', 'l', 'e', 'd', (char)('0' + i),
 				     '=', 'h', 'e', 'a', 'r', 't', 'b', 'e', 'a',
 				     't', 0};
-		const char *led = led_property(i);
+		const char *led = env_nth_string("leds", i);
 
 		if (led)
 			write_led(tree, i, led);

@@ -57,6 +57,9 @@ takt_slot env_cap(const char *name);
 const char *env_string(const char *property, const char *otherwise);
 uint64_t env_number(const char *property, uint64_t otherwise);
 
+/* The n-th of a list of strings; null: there is none. */
+const char *env_nth_string(const char *property, unsigned n);
+
 /* A list of cells: how many there are (0: no such property), and the n-th (0: there is none). */
 unsigned env_count(const char *property);
 uint32_t env_cell(const char *property, unsigned n);
