@@ -64,7 +64,9 @@ struct takt_pv_page {
 	/* Scheduling: which SC the guest wants. See "Time in takt" in the manual. */
 	volatile uint32_t sel;	/* guest-written: index of the selected SC, 0 is the base */
 	volatile uint32_t hint; /* kernel-written: choosing a priority below hint - 1 wants PV_SYNC */
-	uint32_t reserved1[2];
+	/* Kernel-written: what its SCs have consumed is the instant less this, while one of them runs.
+	 * Changes whenever somebody else has run. */
+	volatile uint64_t run_origin;
 	uint64_t upcall_entry; /* where interrupts enter the guest: x0 = number; owner-written */
 	uint64_t upcall_sp;    /* sp there, when no frame was in use */
 	uint64_t entry, entry_sp; /* the monitor's */

@@ -45,8 +45,8 @@ void port_assert(const char *file, int line) __attribute__((noreturn));
 #define configCHECK_FOR_STACK_OVERFLOW 2
 #define configUSE_MALLOC_FAILED_HOOK 1
 
-/* Time that tasks have run, by what the vCPU's scheduling context has consumed: time that others
- * took from the guest does not count. Costs a system call for each switch. */
+/* Time that tasks have run, by what the vCPU's scheduling contexts have consumed: time that others
+ * took from the guest does not count. */
 #ifndef PORT_RUN_TIME_STATS
 #define PORT_RUN_TIME_STATS 1
 #endif

@@ -34,7 +34,7 @@ static uint64_t period_ms, report_s, edges;
 
 static struct {
 	volatile uint64_t toggles, errors;
-	volatile double late_us, late_max_us; /* sum, greatest */
+	volatile uint64_t late_ns, late_max_ns; /* sum, greatest */
 } seen;
 
 static void log_edge(const struct edge *e)
@@ -51,7 +51,7 @@ static void led_task(void *argument)
 
 	(void)argument;
 	for (;;) {
-		double late;
+		uint64_t late;
 
 		/* False where the instant had passed: this one is late, the rhythm stays. */
 		(void)xTaskDelayUntil(&last, half);
@@ -60,10 +60,10 @@ static void led_task(void *argument)
 			seen.errors++;
 		e.after = takt_now();
 		e.due = port_tick_instant(last);
-		late = (double)(e.after - e.due) * 1e6 / (double)takt_hz();
-		seen.late_us += late;
-		if (late > seen.late_max_us)
-			seen.late_max_us = late;
+		late = takt_ticks_to_ns(e.after - e.due);
+		seen.late_ns += late;
+		if (late > seen.late_max_ns)
+			seen.late_max_ns = late;
 		e.number = ++seen.toggles;
 		if (edges)
 			log_edge(&e);
@@ -77,30 +77,33 @@ static void report_task(void *argument)
 	(void)argument;
 	for (;;) {
 		char line[160];
-		uint64_t toggles;
-		double late;
+		uint64_t toggles, late, most;
 		int len;
 
 		(void)xTaskDelayUntil(&last, pdMS_TO_TICKS(report_s * 1000));
 		taskENTER_CRITICAL();
 		toggles = seen.toggles;
-		late = seen.late_us;
+		late = seen.late_ns;
+		most = seen.late_max_ns;
 		taskEXIT_CRITICAL();
 		len = snprintf(line, sizeof(line),
 			       "tick %" PRIu64 ", LED toggled %" PRIu64 " times, %" PRIu64
-			       " errors, late avg %.1f max %.1f us, heap free %zu\n",
+			       " errors, late avg %" PRIu64 " max %" PRIu64 " ns, heap free %zu\n",
 			       xTaskGetTickCount(), toggles, seen.errors,
-			       toggles ? late / (double)toggles : 0.0, seen.late_max_us,
-			       xPortGetFreeHeapSize());
+			       toggles ? late / toggles : 0, most, xPortGetFreeHeapSize());
 		pv_log(line, len < (int)sizeof(line) ? (unsigned)len : sizeof(line) - 1);
 	}
 }
 
 static void create_tasks(void)
 {
-	if (xTaskCreate(led_task, "led", STACK_WORDS, NULL, LED_PRIORITY, NULL) != pdPASS ||
+	TaskHandle_t task;
+
+	if (xTaskCreate(led_task, "led", STACK_WORDS, NULL, LED_PRIORITY, &task) != pdPASS ||
 	    xTaskCreate(report_task, "report", STACK_WORDS, NULL, REPORT_PRIORITY, NULL) != pdPASS)
 		port_panic("no room for the tasks", "heap");
+	/* What releases it is the tick: it goes on with the tick's time, if that has its own. */
+	vTaskSetApplicationTaskTag(task, (TaskHookFunction_t)(uintptr_t)pv_sc_of[configTICK_VIRQ]);
 	shell_start(SHELL_PRIORITY);
 }
 

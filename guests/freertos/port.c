@@ -3,6 +3,7 @@
  * The FreeRTOS port for paravirtual vCPUs. All of this file, and FreeRTOS itself, is compiled
  * without FP/SIMD registers: interrupts run in it, and only a switch saves those (see switch.S).
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,8 @@ volatile uint32_t port_switch_wanted;
  * 0, so that nothing opens the interrupts too early. */
 static volatile uint32_t nesting = 1;
 
+struct port_fp port_fp;
+
 static struct pv_vcpu vcpu;
 static takt_slot tick_irq;
 static void (*create_tasks)(void);
@@ -41,6 +44,7 @@ StackType_t *pxPortInitialiseStack(StackType_t *pxTopOfStack, TaskFunction_t pxC
 	struct voluntary_record *r =
 		(void *)(((uintptr_t)pxTopOfStack & ~(uintptr_t)15) - sizeof(*r));
 
+	port_fp.owner = NULL; /* a task that was deleted may have been where this one is */
 	memset(r, 0, sizeof(*r));
 	r->kind = RECORD_VOLUNTARY;
 	r->x[0] = (uint64_t)pxCode;
@@ -115,6 +119,38 @@ static takt_ticks instant_after(TickType_t ticks)
 	return last_tick + ticks * tick_length;
 }
 
+/* What an interrupt wakes belongs to it: the idle task takes its scheduling context over until that
+ * task is switched to, of several the most urgent one. */
+static void keep_interrupts_sc(void)
+{
+	unsigned best = 0;
+
+	for (uint32_t left = pv_page->pending; left; left &= left - 1) {
+		unsigned index = pv_sc_of[__builtin_ctz(left)];
+
+		if (pv_priority[index] > pv_priority[best])
+			best = index;
+	}
+	pv_page->sel = best;
+}
+
+/*
+ * Sleeps until then, or until an interrupt. The timer is set before, for the tick that comes next
+ * after that, so that nothing is left to be set between the end of the sleep and the task that is
+ * due. If the tick has a scheduling context of its own, it is the tick that must end the sleep: the
+ * end of a wait brings none.
+ */
+static int sleep_until(takt_ticks until)
+{
+	bool by_tick = pv_sc_of[configTICK_VIRQ] || until == TAKT_NEVER;
+
+	if (set_tick(by_tick ? until : until + tick_length, tick_length))
+		return -1;
+	(void)pv_wait(PORT_ALL_LEVELS, by_tick ? TAKT_NEVER : until);
+	keep_interrupts_sc();
+	return 0;
+}
+
 /*
  * Called by the idle task with the scheduler suspended: nobody is ready, and nothing is due before
  * `expected` ticks. The vCPU sleeps until then, or until an interrupt, without a tick in between.
@@ -124,11 +160,10 @@ void port_sleep(TickType_t expected)
 	uint32_t open = pv_mask();
 	TickType_t passed;
 
-	if (eTaskConfirmSleepModeStatus() == eAbortSleep || set_tick(TAKT_NEVER, 0)) {
+	if (eTaskConfirmSleepModeStatus() == eAbortSleep || sleep_until(instant_after(expected))) {
 		pv_unmask(open);
 		return;
 	}
-	(void)pv_wait(PORT_ALL_LEVELS, instant_after(expected));
 	passed = (takt_now() - last_tick) / tick_length;
 	if (passed > expected)
 		passed = expected;
@@ -138,14 +173,15 @@ void port_sleep(TickType_t expected)
 		vTaskStepTick(passed);
 		nesting--;
 	}
-	if (set_tick(last_tick + tick_length, tick_length))
-		port_panic("no tick", "the timer cannot be set");
 	pv_unmask(open);
+	/* An interrupt came before, and was handled just now: there is to be a tick again. */
+	if (passed < expected && set_tick(last_tick + tick_length, tick_length))
+		port_panic("no tick", "the timer cannot be set");
 }
 
 uint64_t port_run_time(void)
 {
-	return pv_consumed(&vcpu);
+	return pv_consumed();
 }
 
 int port_timer(unsigned virq, takt_ticks at, takt_ticks period)
@@ -229,6 +265,7 @@ void *port_load_frame(void)
 BaseType_t xPortStartScheduler(void)
 {
 	(void)pv_mask();
+	port_fp.idle = xTaskGetIdleTaskHandle();
 	tick_length = takt_hz() / configTICK_RATE_HZ;
 	first_tick = last_tick = takt_now();
 	if (pv_irq(&vcpu, configTICK_VIRQ, &tick_irq) ||

@@ -22,6 +22,12 @@
 #define PREEMPTED_Q 320 /* q0..q31 */
 #define PREEMPTED_SIZE 832
 
+/* struct port_fp */
+#define FP_OWNER 0
+#define FP_IDLE 8
+
+/* The idle task's records have no FP/SIMD registers: it uses none. */
+
 #ifndef __ASSEMBLER__
 #include <takt/vcpu.h>
 
@@ -37,9 +43,18 @@ struct preempted_record {
 	uint64_t q[64];
 };
 
+/* Whose FP/SIMD registers are in the CPU. The idle task has none, so they wait there for the task that
+ * gave way to it. */
+extern struct port_fp {
+	void *owner; /* a task; null: who it was is no more */
+	void *idle;  /* the idle task */
+} port_fp;
+
 _Static_assert(sizeof(struct voluntary_record) == VOLUNTARY_SIZE, "switch.S");
 _Static_assert(offsetof(struct voluntary_record, x) == VOLUNTARY_X, "switch.S");
 _Static_assert(offsetof(struct voluntary_record, d) == VOLUNTARY_D, "switch.S");
+_Static_assert(offsetof(struct port_fp, owner) == FP_OWNER, "switch.S");
+_Static_assert(offsetof(struct port_fp, idle) == FP_IDLE, "switch.S");
 _Static_assert(sizeof(struct preempted_record) == PREEMPTED_SIZE, "switch.S");
 _Static_assert(offsetof(struct preempted_record, fpsr) == PREEMPTED_FPSR, "switch.S");
 _Static_assert(offsetof(struct preempted_record, frame) == PREEMPTED_FRAME, "switch.S");

@@ -50,6 +50,33 @@
 	ldp	d14, d15, [x0, #(VOLUNTARY_D + 48)]
 	.endm
 
+/* For the macros below, across function calls. */
+	.macro fp_begin
+	adrp	x20, pxCurrentTCB
+	adrp	x19, port_fp
+	add	x19, x19, #:lo12:port_fp
+	.endm
+
+/* x4 = the current task. Goes to `out` if it is the idle task, which has no FP/SIMD registers; else
+ * those in the CPU are its own. */
+	.macro fp_unless_idle out
+	ldr	x4, [x20, #:lo12:pxCurrentTCB]
+	ldr	x7, [x19, #FP_IDLE]
+	cmp	x4, x7
+	b.eq	\out
+	str	x4, [x19, #FP_OWNER]
+	.endm
+
+/* Becomes the owner, or goes to `out` if there is nothing to be loaded. */
+	.macro fp_unless_there out
+	ldr	x4, [x20, #:lo12:pxCurrentTCB]
+	ldp	x6, x7, [x19]
+	cmp	x4, x7
+	ccmp	x4, x6, #4, ne
+	b.eq	\out
+	str	x4, [x19, #FP_OWNER]
+	.endm
+
 	.text
 
 /* x0 = number of the interrupt; what it interrupted is in the newest frame. */
@@ -61,16 +88,20 @@ port_upcall:
 	bl	port_interrupt
 	cbz	w0, .Lresume
 	bl	port_save_preempted
+	fp_begin
+	fp_unless_idle 1f
 	save_fp
-	bl	vTaskSwitchContext
+1:	bl	vTaskSwitchContext
 	bl	port_load_frame
 	ldr	x1, [x0, #RECORD_KIND]
 	cbnz	x1, .Lresume_preempted
+	fp_unless_there .Lresume
 	load_preserved_fp
 	b	.Lresume
 
 /* x0 = record of a preempted task whose frame is frame 0 already. */
 .Lresume_preempted:
+	fp_unless_there .Lresume
 	load_fp
 .Lresume:
 	mov	x8, #TAKT_PV_RETURN
@@ -81,36 +112,33 @@ port_upcall:
 	.type port_switch, %function
 port_switch:
 	sub	sp, sp, #VOLUNTARY_SIZE
-	mrs	x1, fpcr
 	mov	x2, #RECORD_VOLUNTARY
-	stp	x2, x1, [sp, #RECORD_KIND]
+	str	x2, [sp, #RECORD_KIND]
 	stp	x19, x20, [sp, #(VOLUNTARY_X)]
 	stp	x21, x22, [sp, #(VOLUNTARY_X + 16)]
 	stp	x23, x24, [sp, #(VOLUNTARY_X + 32)]
 	stp	x25, x26, [sp, #(VOLUNTARY_X + 48)]
 	stp	x27, x28, [sp, #(VOLUNTARY_X + 64)]
 	stp	x29, x30, [sp, #(VOLUNTARY_X + 80)]
+	fp_begin
+	fp_unless_idle 1f
+	mrs	x1, fpcr
+	str	x1, [sp, #RECORD_FPCR]
 	stp	d8, d9, [sp, #(VOLUNTARY_D)]
 	stp	d10, d11, [sp, #(VOLUNTARY_D + 16)]
 	stp	d12, d13, [sp, #(VOLUNTARY_D + 32)]
 	stp	d14, d15, [sp, #(VOLUNTARY_D + 48)]
-	adrp	x0, pxCurrentTCB
-	ldr	x0, [x0, #:lo12:pxCurrentTCB]
-	mov	x1, sp
-	str	x1, [x0]
+1:	mov	x1, sp
+	str	x1, [x4]
 	bl	vTaskSwitchContext
-
-/* Lets the current task run, from outside any interrupt. */
-	.global port_start_first
-	.type port_start_first, %function
-port_start_first:
-	adrp	x0, pxCurrentTCB
-	ldr	x0, [x0, #:lo12:pxCurrentTCB]
+.Lto_task:
+	ldr	x0, [x20, #:lo12:pxCurrentTCB]
 	ldr	x0, [x0]
 	ldr	x1, [x0, #RECORD_KIND]
 	cbnz	x1, .Lto_preempted
+	fp_unless_there 1f
 	load_preserved_fp
-	mov	sp, x0
+1:	mov	sp, x0
 	ldp	x19, x20, [sp, #(VOLUNTARY_X)]
 	ldp	x21, x22, [sp, #(VOLUNTARY_X + 16)]
 	ldp	x23, x24, [sp, #(VOLUNTARY_X + 32)]
@@ -122,6 +150,13 @@ port_start_first:
 .Lto_preempted:
 	bl	port_load_frame
 	b	.Lresume_preempted
+
+/* Lets the current task run, the first one. */
+	.global port_start_first
+	.type port_start_first, %function
+port_start_first:
+	fp_begin
+	b	.Lto_task
 
 /* A task's first record leads here: x19 = its function, x20 = the argument. */
 	.global port_task_begin

@@ -123,6 +123,9 @@ int virq_bind(struct thread *t, u32 intid, u32 hw) MUST_CHECK;
 
 void pv_arrive(struct thread *t, unsigned virq);
 void pv_before_guest(struct thread *t);
+
+/* One of its SCs runs since `now`, maybe for long: tells the guest what they have consumed. */
+void pv_began(struct thread *t, u64 now);
 void pv_syscall(struct thread *t, unsigned flavour);
 
 /* --- Both (core/vcpu.c) ----------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  */
 #include <core/context.h>
 #include <core/cpu.h>
+#include <object/sc.h>
 #include <object/thread.h>
 
 void pv_arrive(struct thread *t, unsigned virq)
@@ -44,6 +45,16 @@ void pv_before_guest(struct thread *t)
 	p->guest.pstate = 0;
 	if (depth == 0)
 		p->guest.sp = *(volatile u64 *)&p->upcall_sp;
+}
+
+void pv_began(struct thread *t, u64 now)
+{
+	if (unlikely(!t->pv))
+		return; /* it is not all made */
+	for (unsigned i = 0; i < THREAD_SCS; i++)
+		if (t->sc[i])
+			now -= t->sc[i]->consumed;
+	t->pv->run_origin = now;
 }
 
 static void pv_return(struct thread *t)

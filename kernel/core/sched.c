@@ -472,6 +472,8 @@ static NOINLINE void leave_slowly(struct cpu *c)
 			c->thread = t;
 			c->resched = false; /* all that asked for it is decided */
 			chosen = true;
+			if (c->sc->home->kind == TAKT_THREAD_PV)
+				pv_began(c->sc->home, c->sc->started);
 		}
 		if (unlikely(c->thread->in_guest)) {
 			vcpu_before_guest(c->thread);

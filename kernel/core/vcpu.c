@@ -54,6 +54,8 @@ void vcpu_resume(struct thread *t)
 	}
 	if (t->kind == TAKT_THREAD_MACHINE)
 		err = vcpu_apply_riders(t);
+	else
+		pv_began(t, this_cpu()->sc->started); /* ways in that only threads take do not tell */
 	t->in_guest = true;
 	if (err) {
 		vcpu_exit(t, TAKT_EXIT_ERROR, (u64)(s64)err, 0);

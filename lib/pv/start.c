@@ -83,10 +83,6 @@ static int make_sc(struct pv_vcpu *v, takt_slot sc)
 					budget, period, v->cpu, sc);
 }
 
-#define SCS (sizeof(pv_priority) / sizeof(pv_priority[0]))
-
-static takt_slot event_sc[SCS]; /* 0: there is none */
-
 /* Time of their own for interrupts: event-scheduling, leave. */
 static int add_events(struct pv_vcpu *v)
 {
@@ -114,25 +110,10 @@ static int add_events(struct pv_vcpu *v)
 			err = takt_thread_virq_sc(v->slot, virq, sc, leave);
 		if (err)
 			return err;
-		event_sc[index] = sc;
 		pv_priority[index] = priority;
 		pv_sc_of[virq] = (uint8_t)index; /* which the kernel took: below 32 */
 	}
 	return 0;
-}
-
-takt_ticks pv_consumed(const struct pv_vcpu *v)
-{
-	uint64_t info[6] = {0};
-	takt_ticks sum;
-
-	(void)!takt_sc_info(v->sc, info);
-	sum = info[0];
-	for (unsigned i = 0; i < SCS; i++) {
-		if (event_sc[i] && !takt_sc_info(event_sc[i], info))
-			sum += info[0];
-	}
-	return sum;
 }
 
 int pv_start(struct pv_vcpu *v)

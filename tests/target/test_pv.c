@@ -370,6 +370,59 @@ TEST(a_stopped_guest_takes_its_callers_along)
 	CHECK_ERR(takt_call(gate, &m), TAKT_E_GONE);
 }
 
+/* --- Calls ------------------------------------------------------------------------------------ */
+
+static takt_slot bell, ring_gate;
+static volatile unsigned heard[3];
+
+/* Triggers the guest's interrupt, then answers. */
+static void server_rings(void *unused)
+{
+	struct takt_msg m = {0};
+	int err = takt_wait(&m, TAKT_NEVER);
+
+	(void)unused;
+	while (!err) {
+		CHECK_OK(takt_irq_trigger(bell));
+		m.tag = TAKT_TAG(0, 0, 0);
+		err = takt_reply_wait(&m, TAKT_NEVER);
+	}
+}
+
+static void guest_calling(void)
+{
+	struct takt_msg m = {.tag = TAKT_TAG(0, 0, 0)};
+
+	pv_unmask(ALL);
+	result = takt_call(ring_gate, &m);
+	heard[0] = comes;
+	(void)pv_mask();
+	if (!result)
+		result = takt_call(ring_gate, &m);
+	heard[1] = comes;
+	pv_unmask(ALL);
+	heard[2] = comes;
+	finish();
+}
+
+/* What arrives during a call is there when the answer is, or waits for the unmasking. */
+TEST(an_interrupt_comes_with_the_answer)
+{
+	struct worker *server = worker_new(server_rings, NULL);
+
+	server->passive = true;
+	worker_start(server);
+	ring_gate = gate_new(server->slot, 0);
+	guest_prepare(guest_calling, 0);
+	bell = virq_new(4);
+	guest_run();
+	guest_ended();
+	CHECK_OK(result);
+	CHECK_EQ(heard[0], 1);
+	CHECK_EQ(heard[1], 1);
+	CHECK_EQ(heard[2], 2);
+}
+
 /* --- A guest that lies ------------------------------------------------------------------------ */
 
 static volatile uint32_t lie_depth, lie_open;
@@ -519,6 +572,7 @@ static const struct test tests[] = {
 	T(wait_times_out),
 	T(a_kernel_timer_ticks),
 	T(a_stopped_guest_takes_its_callers_along),
+	T(an_interrupt_comes_with_the_answer),
 	T(returning_from_no_interrupt),
 	T(no_room_for_frames),
 	T(frames_give_no_privilege),

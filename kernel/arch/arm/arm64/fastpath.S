@@ -25,6 +25,7 @@
 #define STATE_RUN 1
 #define STATE_WAIT 2
 #define STATE_OPEN 3
+#define IN_GUEST 0x100 /* beside the state in thread.wait_word */
 #define TYPE_GATE 3
 #define RIGHT_CALL_BIT 48 /* TAKT_R_GATE_CALL in a capability's word */
 #define CALL_DEPTH 8
@@ -161,8 +162,8 @@ fast_reply:
 	ccmp	w13, #STATE_OPEN, #0, eq	/* no fault, no guest */
 	ccmp	x14, #0, #0, eq
 	ccmp	x15, x17, #0, eq
-	b.ne	slow
-
+	b.ne	reply_to_guest
+begin_reply:
 	mov	w13, #STATE_WAIT
 	strb	w9, [x12, #THREAD_WAIT_WORD]	/* STATE_RUN */
 	strb	w13, [x11, #THREAD_WAIT_WORD]
@@ -191,6 +192,25 @@ copy_words:
 	subs	x9, x9, #2
 	b.hs	2b
 	b	fast_switch
+
+	/* Was it for the caller alone, a paravirtual guest? One without an interrupt to be delivered
+	 * goes on like any thread. */
+reply_to_guest:
+	cmp	x16, #TAKT_MAX_WORDS
+	ccmp	w9, #STATE_RUN, #0, ls
+	ccmp	x14, #0, #0, eq
+	ccmp	x15, x17, #0, eq
+	b.ne	slow
+	mov	w15, #STATE_OPEN | IN_GUEST	/* so it is not the call of a fault */
+	ldr	x14, [x12, #THREAD_PENDING]	/* for its monitor */
+	cmp	w13, w15
+	ccmp	x14, #0, #0, eq
+	b.ne	slow
+	ldr	x15, [x12, #THREAD_REGS]
+	ldp	w14, w15, [x15, #-PV_OPEN]
+	tst	w14, w15
+	b.eq	begin_reply
+	b	slow
 
 long_call:
 	cmp	x13, #TAKT_MAX_WORDS

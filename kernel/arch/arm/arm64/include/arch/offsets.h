@@ -39,6 +39,9 @@
 #define THREAD_TIMER_QUEUED 153
 #define THREAD_UTCB 1016
 
+/* struct takt_pv_page: `open`, and `pending` behind it, so far before the guest's registers */
+#define PV_OPEN 96
+
 /* struct invocation */
 #define INVOCATION_CALLER 0 /* and tag */
 #define INVOCATION_W(n) (16 + 8 * (n))
