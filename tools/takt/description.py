@@ -125,7 +125,8 @@ class System:
     """What is of interest for somebody who watches a system:
     leds      {number: Led} of the lines that it hands to programs and machines
     linux     name of the first machine, or None; linux_session, number of its console session
-    monitor   number of the console session of the program "monitor", or None"""
+    monitor   number of the console session of the program "monitor", or None
+    console   whether there is a console server"""
 
     def __init__(self, name):
         fdt = libfdt.Fdt(built(name, "dtb").read_bytes())
@@ -138,6 +139,7 @@ class System:
                 self.monitor = _session(fdt, node)[0]
             leds |= self._leds(fdt, node)
         self.leds = dict(sorted(leds.items()))
+        self.console = console_of(fdt) is not None
 
     @staticmethod
     def _leds(fdt, node):

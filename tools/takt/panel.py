@@ -62,7 +62,9 @@ def hints(system):
         tries.append(f"monitor: ctrl-t {system.monitor:x}")
         if system.linux:
             tries[-1] = f"revive it: ctrl-t {system.monitor:x}, restart {system.linux}"
-    keys = "ctrl-t n: next console  ctrl-t l: list  ctrl-a pgup: scroll  ctrl-a q: quit"
+    keys = "ctrl-a pgup: scroll  ctrl-a q: quit"
+    if system.console:
+        keys = "ctrl-t n: next console  ctrl-t l: list  " + keys
     return [" " + line for line in ("   ".join(tries), keys) if line]
 
 
