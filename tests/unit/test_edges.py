@@ -74,10 +74,16 @@ def words(steps):
     check(early.first == START - 32 and early.last == START + 16, "negative offsets")
     steps.done("no half a line counts")
 
+    log = edges.Log()
+    log.write(b"\x1b[32m[rtos] [3 lines lost]\x1b[0m\n[rtos] (1 messages dropped)\n"
+              b"[blinker] [1 line lost]\nlinux# [7 lines lost]\n")
+    check(log.lost == {"rtos": 4, "blinker": 1}, f"lost: {log.lost}")
+    steps.done("lines that got lost are counted")
+
 
 def as_it_should_be(steps):
     whole = span()
-    check(not whole.problems and not whole.missed, f"problems: {whole.problems}")
+    check(not whole.problems and not whole.missed and not whole.untold, f"{vars(whole)}")
     check(len(whole.edges) == COUNT and whole.worst == WAY + WIDTH and whole.earliest == 0,
           f"{len(whole.edges)} changes, worst {whole.worst}, earliest {whole.earliest}")
     part = span(first=4, last=9)
@@ -113,8 +119,8 @@ def one_too_few(steps):
 
     lines = good_lines()
     del lines[6]
-    problems = span(lines=lines).problems
-    check(problems == ["its program does not know of change 7"], f"{problems}")
+    check(span(lines=lines).untold == [7], f"{span(lines=lines).untold}")
+    check(not span(lines=lines).problems, f"{span(lines=lines).problems}")
     check(len(span(lines=lines).edges) == COUNT - 1, "what follows it is given up")
     steps.done("a change that the program has not told of")
 
@@ -122,12 +128,11 @@ def one_too_few(steps):
 def one_too_many(steps):
     seen = outside()
     seen.insert(4, machine.Edge(seen[4].when - 0.1, 1, 1 - seen[4].state, 0))
-    problems = span(seen=seen).problems
-    found(problems, "change 5 was to 0 outside, to 1 inside")
-    found(problems, f"its program does not know of change {COUNT + 1}")
+    found(span(seen=seen).problems, "change 5 was to 0 outside, to 1 inside")
+    check(span(seen=seen).untold == [COUNT + 1], f"{span(seen=seen).untold}")
     steps.done("a change that nobody asked for")
     seen = outside(COUNT + 2)           # a pair, so that levels agree
-    found(span(seen=seen).problems, f"its program does not know of change {COUNT + 2}")
+    check(span(seen=seen).untold == [COUNT + 1, COUNT + 2], f"{span(seen=seen).untold}")
     steps.done("two of them")
 
 

@@ -19,19 +19,24 @@ class Inside:
 
 
 class Log:
-    """Takes what the serial line prints, as a file would; {program: {number: Inside}}."""
+    """Takes what the serial line prints, as a file would; {program: {number: Inside}}, and how many
+    lines of a session got lost because they came faster than they went out: {session: number}."""
 
     PATTERN = re.compile(rb"edge (\w+) (\d+) ([01]) due (\d+) set (-?\d+)\.\.(-?\d+) ns")
+    LOST = re.compile(rb"\[(\w+)\] [\[(](\d+) (?:lines? lost|messages? dropped)[\])]")
 
     def __init__(self):
         self.rest = b""
-        self.said = {}
+        self.said, self.lost = {}, {}
 
     def write(self, data):
         *lines, self.rest = (self.rest + data).split(b"\n")
         for m in filter(None, map(self.PATTERN.search, lines)):
             level, due, before, after = map(int, m.groups()[2:])
             self.said.setdefault(m[1].decode(), {})[int(m[2])] = Inside(level, due, before, after)
+        for m in filter(None, map(self.LOST.search, lines)):
+            name = m[1].decode()
+            self.lost[name] = self.lost.get(name, 0) + int(m[2])
 
     def flush(self):
         pass
@@ -50,13 +55,14 @@ class Log:
 
 class Span:
     """What became of one LED between two of its changes, counted from 1 on. `problems` are of what was
-    seen and said; `missed` instants without a change. worst: the latest change, earliest: the earliest,
+    seen and said; `untold` are changes that its program says nothing of, though it tells of later ones
+    perhaps; `missed` instants without a change. worst: the latest change, earliest: the earliest,
     in nanoseconds after the instant."""
 
     def __init__(self, seen, said, half, first, last):
         """`seen`: the LED's changes from outside, all of them; `said`: the same from inside."""
         self.edges, self.worst, self.earliest, self.missed = [], 0, 0, 0
-        self.problems = []
+        self.problems, self.untold = [], []
         # A program tells of a change when it was made, so it was seen before; levels cannot show that
         # two of them are missing outside.
         if len(said) > len(seen):
@@ -64,7 +70,7 @@ class Span:
         for number in range(first, last + 1):
             inside = said[number - 1] if number <= len(said) else None
             if not inside:
-                self.problems.append(f"its program does not know of change {number}")
+                self.untold.append(number)
                 continue
             if seen[number - 1].state != inside.level:
                 self.problems.append(f"change {number} was to {seen[number - 1].state} outside, to "
