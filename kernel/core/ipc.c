@@ -161,6 +161,13 @@ static int transfer(struct thread *from, struct thread *to, bool may_transfer)
 
 /* --- Call ----------------------------------------------------------------------------------- */
 
+struct thread *ipc_peer(const struct thread *t)
+{
+	if (!weak_get((struct weak){&t->peer->object, t->peer_birth}) || t->peer->cpu != t->cpu)
+		return NULL;
+	return t->peer;
+}
+
 /* A call from `c` to `s` would close a circle, or make too long a chain. */
 static int check_chain(struct thread *c, struct thread *s)
 {
@@ -174,7 +181,7 @@ static int check_chain(struct thread *c, struct thread *s)
 		if (t->state != THREAD_OPEN && t->state != THREAD_WANT)
 			return 0;
 		/* Whom it wants may be gone already; an open call's server is not. */
-		if (!weak_get((struct weak){&t->peer->object, t->peer_birth}))
+		if (!ipc_peer(t))
 			return 0;
 		t = t->peer;
 	}

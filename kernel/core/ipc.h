@@ -11,6 +11,10 @@
  * call came through the inbox, of the server. */
 void ipc_call(struct thread *caller, struct gate *g, bool may_transfer);
 
+/* Whom a thread in state OPEN or WANT calls. Null: who is only wanted may be gone, or have been stopped,
+ * placed on another CPU and started there. On t's CPU. */
+struct thread *ipc_peer(const struct thread *t);
+
 /* The call of a thread in state WANT is tried again, its server being ready (local). */
 void ipc_restart(struct thread *caller);
 

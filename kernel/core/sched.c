@@ -222,8 +222,9 @@ void sc_unpark_all(struct thread *t)
 
 static bool peer_lives(const struct thread *t)
 {
-	return weak_get((struct weak){&t->peer->object, t->peer_birth}) &&
-	       t->peer->state != THREAD_STOPPED;
+	const struct thread *peer = ipc_peer(t);
+
+	return peer && peer->state != THREAD_STOPPED;
 }
 
 /* The call's deadline passed, or whom it wants is gone: it ends. */

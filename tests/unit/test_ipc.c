@@ -240,9 +240,41 @@ TEST(a_fault_is_a_call)
 	CHECK(compartment_end());
 }
 
+/* Stopped, placed on another CPU and started there before the one that wants it has the CPU again. */
+TEST(whom_one_wants_moves_away)
+{
+	struct thread *urgent, *hog;
+
+	chain_of(2);
+	call(t[0], 1);
+	settle();
+	urgent = make_runner(THREAD(2), TASK, 0, 40);
+	root_sleep();
+	call(urgent, 1);
+	settle();
+	CHECK(urgent->state == THREAD_WANT && cpus[0].thread == t[1]);
+	hog = make_runner(THREAD(4), TASK, 0, 50);
+
+	CHECK(!root_call(THREAD(1), TAKT_THREAD_STOP, W(), C(), 0));
+	CHECK(!root_call(SLOT_SCHEDULER, TAKT_SCHEDULER_RUN, W(1), C(THREAD(1)), 0));
+	make_sc(THREAD(3), 20, 1, 1000, 10000);
+	CHECK(!root_call(THREAD(1), TAKT_THREAD_ATTACH, W(), C(THREAD(3)), 0));
+	CHECK(!root_call(THREAD(1), TAKT_THREAD_START, W(0x4000, 0, 0), C(), 0));
+	root_sleep();
+	CHECK(cpus[1].thread == t[1] && cpus[0].thread == hog && urgent->state == THREAD_WANT);
+	user_flavour(hog, TAKT_WAIT);
+	settle();
+	CHECK(cpus[1].thread == t[1] && cpus[0].thread == urgent);
+	CHECK(user_done(urgent) && user_result(urgent) == TAKT_E_GONE);
+	user_flavour(urgent, TAKT_WAIT);
+	settle();
+	CHECK(user_done(t[0]) && user_result(t[0]) == TAKT_E_GONE);
+	CHECK(compartment_end());
+}
+
 int main(void)
 {
-	world_boot(1);
+	world_boot(2);
 	RUN(a_call_and_its_reply);
 	RUN(wait_while_owing_a_reply);
 	RUN(no_deeper_than_eight);
@@ -253,5 +285,6 @@ int main(void)
 	RUN(who_wants_a_busy_server_helps_it);
 	RUN(either_side_can_end_a_call);
 	RUN(a_fault_is_a_call);
+	RUN(whom_one_wants_moves_away);
 	return tap_done();
 }
