@@ -57,7 +57,8 @@
 /* Labels that the kernel itself puts into what `wait` returns. They are outside the range that a
  * server should use for its protocol (0..0x7fff). */
 #define TAKT_LABEL_IRQ 0xfff0	/* word 0: the or of the badges of the irqs that arrived */
-#define TAKT_LABEL_FAULT 0xfff1 /* a fault message: struct takt_fault as words */
+#define TAKT_LABEL_FAULT 0xfff1 /* a fault message: enum takt_fault_word */
+#define TAKT_LABEL_TIMEOUT 0xfff2 /* a time-out fault: the same, with enum takt_timeout_word */
 
 #ifndef __ASSEMBLER__
 /* Per-thread message area; a kernel frame, mapped into the thread's task by thread.configure. */
@@ -76,6 +77,12 @@ enum takt_fault_word {
 	TAKT_FAULT_THREAD,   /* birth number of the thread */
 	TAKT_FAULT_PSTATE,
 	TAKT_FAULT_WORDS
+};
+
+/* In a time-out fault, these two stand in the places of the syndrome and the address. */
+enum takt_timeout_word {
+	TAKT_TIMEOUT_SC = TAKT_FAULT_SYNDROME,	  /* birth number of the SC that has run out */
+	TAKT_TIMEOUT_REFILL = TAKT_FAULT_ADDRESS, /* when some of its budget comes back */
 };
 #endif
 #endif

@@ -72,6 +72,7 @@ static void cancel_blocked(struct thread *t, int error)
 
 	if (quiesce_cancel(t) || (at == t->cpu && give_up(t))) {
 		t->repeat = false;
+		t->peer = NULL;
 		ipc_result(t, error);
 		thread_wake(t);
 	} else if (t->cancelling || at != t->cpu) {

@@ -11,7 +11,7 @@
 #include <object/gate.h>
 
 #define TAKT_ANY 0xff
-#define MAX_OPS 17 /* a table entry missing is E_OP */
+#define MAX_OPS 18 /* a table entry missing is E_OP */
 
 struct op_desc {
 	op_handler handler;
@@ -191,10 +191,8 @@ bool invoke_quickly(struct object *o, u64 rights, struct invocation *in)
 
 void invoke_here(struct thread *caller)
 {
-	struct object *gate = caller->faulted ? weak_get(caller->fault_gate) : NULL;
-
-	if (caller->faulted && gate)
-		ipc_call(caller, container_of(gate, struct gate, object), false);
+	if (caller->faulted)
+		ipc_fault_here(caller);
 	else
 		invoke(caller);
 }

@@ -26,14 +26,14 @@ void ipc_result(struct thread *t, int error)
 	t->regs->x[1] = 0;
 }
 
-static NOINLINE void fail(struct thread *caller, int error)
+NOINLINE void ipc_fail(struct thread *caller, int error)
 {
 	ipc_result(caller, error);
 	caller->peer = NULL;
-	if (local(caller))
-		caller->state = THREAD_RUN;
-	else
+	if (caller->state == THREAD_BLOCKED)
 		remote_return(caller);
+	else
+		caller->state = THREAD_RUN;
 }
 
 void remote_send(struct thread *t, unsigned cpu)
@@ -138,7 +138,8 @@ static void transfer_fault(struct thread *from, struct thread *to)
 	w[TAKT_FAULT_ADDRESS] = from->fault_address;
 	w[TAKT_FAULT_THREAD] = from->object.birth;
 	w[TAKT_FAULT_PSTATE] = from->regs->pstate;
-	to->regs->x[1] = TAKT_TAG(TAKT_LABEL_FAULT, TAKT_FAULT_WORDS, 0);
+	to->regs->x[1] = TAKT_TAG(from->timed_out ? TAKT_LABEL_TIMEOUT : TAKT_LABEL_FAULT,
+				  TAKT_FAULT_WORDS, 0);
 }
 
 static int transfer(struct thread *from, struct thread *to, bool may_transfer)
@@ -168,22 +169,26 @@ struct thread *ipc_peer(const struct thread *t)
 	return t->peer;
 }
 
-/* A call from `c` to `s` would close a circle, or make too long a chain. */
-static int check_chain(struct thread *c, struct thread *s)
+/* For whom it waits on this CPU, or null. */
+static struct thread *waits_for(const struct thread *t)
+{
+	if (t->state == THREAD_BLOCKED && t->timed_out && t->request_cpu == t->cpu)
+		return t->peer;
+	if (t->state != THREAD_OPEN && t->state != THREAD_WANT)
+		return NULL;
+	return ipc_peer(t);
+}
+
+int ipc_circle(const struct thread *c, struct thread *s)
 {
 	struct thread *t = s;
 
-	if (c->depth + 1 > CALL_DEPTH)
-		return TAKT_E_DEPTH;
 	for (unsigned hops = 0; hops <= CALL_DEPTH; hops++) {
 		if (t == c)
 			return TAKT_E_DEADLOCK;
-		if (t->state != THREAD_OPEN && t->state != THREAD_WANT)
+		t = waits_for(t);
+		if (!t)
 			return 0;
-		/* Whom it wants may be gone already; an open call's server is not. */
-		if (!ipc_peer(t))
-			return 0;
-		t = t->peer;
 	}
 	return TAKT_E_DEPTH;
 }
@@ -218,20 +223,22 @@ static int connect(struct thread *caller, struct thread *s, bool remote)
 	return 0;
 }
 
-static void call_remote_here(struct thread *caller, struct thread *s)
+void ipc_message(struct thread *caller, struct thread *s)
 {
 	int err;
 
 	if (!s->sc[0]) { /* nobody pays for a passive server here */
-		fail(caller, TAKT_E_CPU);
+		ipc_fail(caller, TAKT_E_CPU);
 		return;
 	}
 	if (s->state == THREAD_STOPPED) {
-		fail(caller, TAKT_E_GONE);
+		ipc_fail(caller, TAKT_E_GONE);
 		return;
 	}
 	if (s->state != THREAD_WAIT) {
 		list_add_tail(&s->wanters, &caller->want_link);
+		if (local(caller))
+			caller->peer = s; /* for who looks for circles */
 		/* They are served on the server's own time, which is to get it free as well: whom it
 		 * works for now may have none left. */
 		sc_activate(s->sc[0]);
@@ -240,7 +247,7 @@ static void call_remote_here(struct thread *caller, struct thread *s)
 	}
 	err = connect(caller, s, true);
 	if (err)
-		fail(caller, err);
+		ipc_fail(caller, err);
 }
 
 static void call_local(struct thread *caller, struct thread *s)
@@ -251,12 +258,12 @@ static void call_local(struct thread *caller, struct thread *s)
 	if (likely(s->state == THREAD_WAIT)) { /* it is no caller itself: no circle */
 		err = caller->depth < CALL_DEPTH ? connect(caller, s, false) : TAKT_E_DEPTH;
 	} else {
-		err = check_chain(caller, s);
+		err = caller->depth < CALL_DEPTH ? ipc_circle(caller, s) : TAKT_E_DEPTH;
 		if (!err && s->state == THREAD_STOPPED)
 			err = TAKT_E_GONE;
 	}
 	if (unlikely(err)) {
-		fail(caller, err);
+		ipc_fail(caller, err);
 		return;
 	}
 	if (caller->state == THREAD_OPEN) {
@@ -279,14 +286,14 @@ void ipc_call(struct thread *caller, struct gate *g, bool may_transfer)
 	caller->badge = g->badge;
 	caller->may_transfer = may_transfer;
 	if (!s) {
-		fail(caller, TAKT_E_GONE);
+		ipc_fail(caller, TAKT_E_GONE);
 		return;
 	}
 	if (local(s)) {
 		if (local(caller))
 			call_local(caller, s);
 		else
-			call_remote_here(caller, s);
+			ipc_message(caller, s);
 		return;
 	}
 	remote_send(caller, s->cpu);
@@ -298,7 +305,7 @@ void ipc_restart(struct thread *caller)
 	int err = connect(caller, s, false);
 
 	if (err)
-		fail(caller, err);
+		ipc_fail(caller, err);
 }
 
 /* Callers of other CPUs that queue here. */
@@ -308,7 +315,7 @@ static void drop_wanters(struct thread *t)
 		struct thread *w = list_first(&t->wanters, struct thread, want_link);
 
 		list_del(&w->want_link);
-		fail(w, TAKT_E_GONE);
+		ipc_fail(w, TAKT_E_GONE);
 	}
 }
 
@@ -336,7 +343,7 @@ void ipc_end_call(struct thread *caller, int error)
 		error = TAKT_E_GONE;
 		if (next && caller->remote_caller) {
 			caller->remote_caller = false;
-			fail(next, error);
+			ipc_fail(next, error);
 			return;
 		}
 		caller = next;
@@ -426,7 +433,7 @@ static void serve_wanter(struct thread *self)
 		struct thread *caller = list_first(&self->wanters, struct thread, want_link);
 
 		list_del(&caller->want_link);
-		call_remote_here(caller, self);
+		ipc_message(caller, self);
 	}
 }
 
@@ -497,7 +504,7 @@ void thread_wake(struct thread *t)
 		t->regs->pc -= 4; /* the SVC */
 	}
 	if (t->faulted) { /* a fault message to another CPU was answered, or failed */
-		t->faulted = false;
+		t->faulted = t->timed_out = false;
 		if (t->fault_verdict == FAULT_UNHANDLED)
 			fault_dump(t, t->fault_syndrome, t->fault_address);
 		if (t->fault_verdict != FAULT_RESUME)
@@ -577,7 +584,7 @@ void ipc_detach(struct thread *t)
 		t->caller = NULL;
 		t->depth = 0;
 		if (t->remote_caller) {
-			fail(caller, TAKT_E_GONE);
+			ipc_fail(caller, TAKT_E_GONE);
 		} else {
 			ipc_end_call(caller, TAKT_E_GONE);
 		}
@@ -588,6 +595,6 @@ void ipc_detach(struct thread *t)
 	drop_wanters(t);
 	sc_unpark_all(t);
 	timerq_remove(&c->timers, &t->timer);
-	t->faulted = false;
+	t->faulted = t->timed_out = false;
 	c->resched = true;
 }

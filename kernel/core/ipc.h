@@ -28,13 +28,14 @@ int ipc_window(struct thread *to, u64 caps) MUST_CHECK;
 /* Ends the call that `caller` makes with an error; the server becomes an orphan. */
 void ipc_abort(struct thread *caller, int error);
 
-/* Between ipc.c and cancel.c: it lives here; the thread's invocation has this result; its local call ends with it;
- * a server has lost its caller. */
+/* Between ipc.c, cancel.c and timeout.c: it lives here; its invocation has this result; what it has under
+ * way fails; its local call ends with it; a server has lost its caller. */
 static inline bool local(const struct thread *t)
 {
 	return t->cpu == this_cpu()->id;
 }
 void ipc_result(struct thread *t, int error);
+void ipc_fail(struct thread *caller, int error);
 void ipc_end_call(struct thread *caller, int error);
 void ipc_orphan(struct thread *s);
 
@@ -57,6 +58,17 @@ void ipc_detach(struct thread *t);
 
 /* Sends the fault to the thread's fault gate, or stops it with a dump. */
 void ipc_fault(struct thread *t, u64 syndrome, u64 address);
+/* From the inbox: the fault of a thread of another CPU. */
+void ipc_fault_here(struct thread *t);
+
+/* The SC has used up its budget: the thread that it ran tells its time-out gate, if it has one. On
+ * the SC's CPU; something may have become ready. In timeout.c. */
+void ipc_timeout(const struct sc *sc);
+
+/* A message without donation, to s on this CPU: the caller is BLOCKED, as one of another CPU is. */
+void ipc_message(struct thread *caller, struct thread *s);
+/* E_DEADLOCK: s waits for c, as far as this CPU can see. E_DEPTH: it waits for too many. */
+int ipc_circle(const struct thread *c, struct thread *s) MUST_CHECK;
 
 /* What the fault was, in words, with all registers, on the log; goes to the console in any case. A few
  * of them are kept until they are written; of more, just the number. In arch. */

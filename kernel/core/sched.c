@@ -74,6 +74,7 @@ static void raise_depleted(struct sc *sc)
 		irq_arrive(container_of(irq, struct irq, object));
 	if (unlikely(sc->home->episodes))
 		event_depleted(sc->home, sc->index);
+	ipc_timeout(sc);
 }
 
 /* The running SC leaves the CPU but still wants to run. */

@@ -374,6 +374,22 @@ int thread_op_fault_gate(struct object *self, u64 rights, struct invocation *in)
 	return 0;
 }
 
+/* What a guest does without time is its event SCs' business. */
+int thread_op_timeout_gate(struct object *self, u64 rights, struct invocation *in)
+{
+	struct thread *t = self_thread(self);
+
+	(void)rights;
+	if (in->caps && !(in->cap_right[0] & TAKT_R_GATE_CALL))
+		return TAKT_E_RIGHTS;
+	if (t->kind != TAKT_THREAD_PLAIN || !(t->mapped & UTCB_MAPPED))
+		return TAKT_E_STATE;
+	if (t->cpu != CPU_UNPLACED)
+		ON_ITS_CPU(t);
+	t->timeout_gate = in->caps ? weak_to(in->cap[0]) : (struct weak){NULL, 0};
+	return 0;
+}
+
 int thread_op_bind_gate(struct object *self, u64 rights, struct invocation *in)
 {
 	struct thread *t = self_thread(self);

@@ -55,7 +55,8 @@ struct thread {
 		struct {
 			u8 state;
 			bool in_guest; /* vCPU: the guest context is the current one */
-			bool faulted : 1;  /* its open call is a fault message */
+			bool faulted : 1;  /* its open call is a fault message, */
+			bool timed_out : 1;  /* to its time-out gate */
 			bool has_events : 1; /* vCPU: `events` is not 0 */
 			bool remote_caller; /* `caller` lives on another CPU */
 		};
@@ -101,7 +102,7 @@ struct thread {
 	u64 waits_round;	   /* of quiescence; under that lock */
 
 	struct sc *sc[THREAD_SCS]; /* attached; [0] is the base */
-	struct weak fault_gate;
+	struct weak fault_gate, timeout_gate;
 	u64 fault_syndrome, fault_address; /* while `faulted` */
 
 	/* vCPU. */

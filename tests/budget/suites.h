@@ -4,8 +4,8 @@
 
 #include "../target/harness.h"
 
-extern const struct suite suite_budget, suite_donation;
+extern const struct suite suite_budget, suite_donation, suite_timeout;
 
-static const struct suite *const suites[] = {&suite_budget, &suite_donation};
+static const struct suite *const suites[] = {&suite_budget, &suite_donation, &suite_timeout};
 
 #endif

@@ -5,26 +5,13 @@
 
 #include "../target/options.h"
 #include "../target/harness.h"
+#include "burn.h"
 
 #define LABEL_SPIN 5 /* w0: ticks of CPU time, as far as the server can tell */
 
 static bool exact(void)
 {
 	return option("exact", 0);
-}
-
-/* CPU time: only short steps count. */
-static void burn(takt_ticks amount)
-{
-	takt_ticks last = takt_now(), used = 0, gap = us(1);
-
-	while (used < amount) {
-		takt_ticks now = takt_now();
-
-		if (now - last < gap)
-			used += now - last;
-		last = now;
-	}
 }
 
 static void serve(void *unused)

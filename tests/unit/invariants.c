@@ -180,7 +180,8 @@ static void check_edges(const struct thread *t)
 		HOLDS(t->state != THREAD_WAIT && t->state != THREAD_STOPPED);
 		HOLDS(t->caller->object.birth && t->caller->peer == t);
 		HOLDS(t->caller->state == (t->remote_caller ? THREAD_BLOCKED : THREAD_OPEN));
-		HOLDS(t->remote_caller == (t->caller->cpu != t->cpu));
+		HOLDS(t->remote_caller ==
+		      (t->caller->cpu != t->cpu || (t->caller->faulted && t->caller->timed_out)));
 	} else {
 		HOLDS(!t->remote_caller && t->depth == 0, "depth %u without a caller", t->depth);
 	}
@@ -189,7 +190,8 @@ static void check_edges(const struct thread *t)
 	list_for_each (it, &t->wanters) {
 		const struct thread *w = container_of(it, struct thread, want_link);
 
-		HOLDS(w->state == THREAD_BLOCKED && w->object.birth && w->cpu != t->cpu);
+		HOLDS(w->state == THREAD_BLOCKED && w->object.birth);
+		HOLDS(w->cpu != t->cpu || (w->faulted && w->timed_out && w->peer == t));
 		HOLDS(t->state != THREAD_WAIT && t->state != THREAD_STOPPED);
 	}
 }

@@ -146,6 +146,14 @@ static inline TAKT_MUST_CHECK int takt_thread_fault_gate(takt_slot thread, takt_
 	return takt_call(thread, &m);
 }
 
+/* gate 0: none any more. */
+static inline TAKT_MUST_CHECK int takt_thread_timeout_gate(takt_slot thread, takt_slot gate)
+{
+	struct takt_msg m = {TAKT_OP(THREAD_TIMEOUT_GATE, 0, gate ? 1 : 0), .cap = {gate}};
+
+	return takt_call(thread, &m);
+}
+
 static inline TAKT_MUST_CHECK int takt_thread_bind_gate(takt_slot thread, takt_slot gate)
 {
 	struct takt_msg m = {TAKT_OP(THREAD_BIND_GATE, 0, 1), .cap = {gate}};
