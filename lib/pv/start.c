@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Start and end of a paravirtual vCPU. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,37 +84,56 @@ static int make_sc(struct pv_vcpu *v, takt_slot sc)
 					budget, period, v->cpu, sc);
 }
 
+#define EVENT_CELLS 4 /* interrupt, priority, budget and period in us */
+
+/* Time of its own for an interrupt; `cell`: the first of its four. */
+static int add_event(struct pv_vcpu *v, unsigned cell, unsigned leave)
+{
+	uint32_t virq = env_cell("event-scheduling", cell);
+	unsigned priority = env_cell("event-scheduling", cell + 1), index;
+	uint32_t budget = env_cell("event-scheduling", cell + 2);
+	uint32_t period = env_cell("event-scheduling", cell + 3);
+	takt_slot sc = env_slot_alloc();
+	int err = sc ? 0 : TAKT_E_QUOTA;
+
+	if (!err && virq < sizeof(pv_sc_of) && pv_sc_of[virq])
+		err = TAKT_E_EXISTS; /* it is there twice */
+	if (!err)
+		err = takt_scheduler_create_sc(TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, priority,
+					       takt_ns_to_ticks(budget * 1000ull),
+					       takt_ns_to_ticks(period * 1000ull), v->cpu, sc);
+	if (!err)
+		err = takt_thread_attach_as(v->slot, sc, &index);
+	if (!err)
+		err = takt_thread_virq_sc(v->slot, virq, sc, leave);
+	if (err) {
+		printf("%s: event-scheduling: interrupt %u, priority %u, %u of %u us: %s\n",
+		       v->name, (unsigned)virq, priority, (unsigned)budget, (unsigned)period,
+		       rt_error(err));
+		return err;
+	}
+	pv_priority[index] = priority;
+	pv_sc_of[virq] = (uint8_t)index; /* which the kernel took: below 32 */
+	return 0;
+}
+
 /* Time of their own for interrupts: event-scheduling, leave. */
 static int add_events(struct pv_vcpu *v)
 {
-	unsigned leave = strcmp(env_string("leave", "eoi"), "idle") ? TAKT_LEAVE_EOI : TAKT_LEAVE_IDLE;
+	const char *leave = env_string("leave", "eoi");
+	bool idle = !strcmp(leave, "idle");
 	unsigned cells = env_count("event-scheduling");
+	int err = 0;
 
-	if (cells % 4)
+	if (cells % EVENT_CELLS || (!idle && strcmp(leave, "eoi"))) {
+		printf("%s: event-scheduling: %u cells, leave \"%s\": not groups of %d, or neither "
+		       "\"eoi\" nor \"idle\"\n",
+		       v->name, cells, leave, EVENT_CELLS);
 		return TAKT_E_INVAL;
-	for (unsigned i = 0; i < cells; i += 4) {
-		uint32_t virq = env_cell("event-scheduling", i);
-		unsigned priority = env_cell("event-scheduling", i + 1), index;
-		uint64_t budget_us = env_cell("event-scheduling", i + 2);
-		uint64_t period_us = env_cell("event-scheduling", i + 3);
-		takt_slot sc = env_slot_alloc();
-		int err;
-
-		if (!sc)
-			return TAKT_E_QUOTA;
-		err = takt_scheduler_create_sc(TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, priority,
-					       takt_ns_to_ticks(budget_us * 1000),
-					       takt_ns_to_ticks(period_us * 1000), v->cpu, sc);
-		if (!err)
-			err = takt_thread_attach_as(v->slot, sc, &index);
-		if (!err)
-			err = takt_thread_virq_sc(v->slot, virq, sc, leave);
-		if (err)
-			return err;
-		pv_priority[index] = priority;
-		pv_sc_of[virq] = (uint8_t)index; /* which the kernel took: below 32 */
 	}
-	return 0;
+	for (unsigned i = 0; i < cells && !err; i += EVENT_CELLS)
+		err = add_event(v, i, idle ? TAKT_LEAVE_IDLE : TAKT_LEAVE_EOI);
+	return err;
 }
 
 int pv_start(struct pv_vcpu *v)

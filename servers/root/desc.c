@@ -157,8 +157,10 @@ static int parse_events(struct desc *d, unsigned vcpus_per_cpu)
 		if (priority > HIGHEST_PRIORITY || period < LEAST_PERIOD_US ||
 		    period > GREATEST_PERIOD_US || !budget || budget > period)
 			return complain(d->name, "event-scheduling",
-					"interrupt %u: priority %u, %u of %u us", fdt32_ld(cell), priority,
-					(unsigned)budget, (unsigned)period);
+					"interrupt %u: priority %u is not in 0..%u, or %u us are no "
+					"budget for a period of %u us, or that is not in %d..%d us",
+					fdt32_ld(cell), priority, HIGHEST_PRIORITY, (unsigned)budget,
+					(unsigned)period, LEAST_PERIOD_US, GREATEST_PERIOD_US);
 		d->lowest = priority < d->lowest ? priority : d->lowest;
 		d->highest = priority > d->highest ? priority : d->highest;
 		if (budget == period && d->unbounded <= priority)

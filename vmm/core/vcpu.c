@@ -149,29 +149,46 @@ static int add_event(struct vcpu *v, unsigned cell, unsigned leave)
 {
 	takt_slot sc = env_slot_alloc();
 	uint32_t intid = env_cell("event-scheduling", cell);
-	int err;
+	uint32_t priority = env_cell("event-scheduling", cell + 1);
+	uint32_t budget = env_cell("event-scheduling", cell + 2);
+	uint32_t period = env_cell("event-scheduling", cell + 3);
+	const char *what = "no slot for its scheduling context";
+	int err = sc ? 0 : TAKT_E_QUOTA;
 
-	if (!sc)
-		return TAKT_E_QUOTA;
-	err = takt_scheduler_create_sc(
-		TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, env_cell("event-scheduling", cell + 1),
-		takt_ns_to_ticks(env_cell("event-scheduling", cell + 2) * 1000ull),
-		takt_ns_to_ticks(env_cell("event-scheduling", cell + 3) * 1000ull), v->thread.cpu,
-		sc);
-	if (!err)
+	if (!err) {
+		what = "no such scheduling context can be made";
+		err = takt_scheduler_create_sc(TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY, priority,
+					       takt_ns_to_ticks(budget * 1000ull),
+					       takt_ns_to_ticks(period * 1000ull), v->thread.cpu,
+					       sc);
+	}
+	if (!err) {
+		what = "its scheduling context cannot be attached";
 		err = takt_thread_attach(v->self, sc);
-	if (!err)
+	}
+	if (!err) {
+		what = "no such interrupt";
 		err = takt_thread_virq_sc(v->self, intid, sc, leave);
+	}
 	if (err)
-		vmm_log("cpu%u: event-scheduling: interrupt %u: %s", v->index, intid,
-			rt_error(err));
+		vmm_log("cpu%u: event-scheduling: interrupt %u, priority %u, %u of %u us: %s: %s",
+			v->index, intid, priority, budget, period, what, rt_error(err));
 	return err;
+}
+
+static bool twice(unsigned cell)
+{
+	for (unsigned i = 0; i < cell; i += EVENT_CELLS)
+		if (env_cell("event-scheduling", i) == env_cell("event-scheduling", cell))
+			return true;
+	return false;
 }
 
 /* Private interrupts have it on every vCPU, shared ones while they are the first one's. */
 static int add_events(struct vcpu *v)
 {
-	bool idle = !strcmp(env_string("leave", "eoi"), "idle");
+	const char *leave = env_string("leave", "eoi");
+	bool idle = !strcmp(leave, "idle");
 	unsigned cells = env_count("event-scheduling");
 	int err = 0;
 
@@ -179,9 +196,19 @@ static int add_events(struct vcpu *v)
 		vmm_log("event-scheduling: %u cells are not groups of %u", cells, EVENT_CELLS);
 		return TAKT_E_INVAL;
 	}
-	for (unsigned i = 0; i < cells && !err; i += EVENT_CELLS)
+	if (!idle && strcmp(leave, "eoi")) {
+		vmm_log("leave: \"%s\" is neither \"eoi\" nor \"idle\"", leave);
+		return TAKT_E_INVAL;
+	}
+	for (unsigned i = 0; i < cells && !err; i += EVENT_CELLS) {
+		if (twice(i)) {
+			vmm_log("event-scheduling: interrupt %u is there twice",
+				env_cell("event-scheduling", i));
+			return TAKT_E_EXISTS;
+		}
 		if (!v->index || env_cell("event-scheduling", i) < FIRST_SHARED)
 			err = add_event(v, i, idle ? TAKT_LEAVE_IDLE : TAKT_LEAVE_EOI);
+	}
 	return err;
 }
 
