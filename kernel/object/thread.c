@@ -385,7 +385,7 @@ int thread_op_timeout_gate(struct object *self, u64 rights, struct invocation *i
 	if (t->kind != TAKT_THREAD_PLAIN || !(t->mapped & UTCB_MAPPED))
 		return TAKT_E_STATE;
 	if (t->cpu != CPU_UNPLACED)
-		ON_ITS_CPU(t);
+		ON_CPU_OF(t);
 	t->timeout_gate = in->caps ? weak_to(in->cap[0]) : (struct weak){NULL, 0};
 	return 0;
 }
