@@ -132,9 +132,6 @@ void pv_syscall(struct thread *t, unsigned flavour);
 
 /* TAKT_RESUME. */
 void vcpu_resume(struct thread *t);
-/* What of it concerns a machine's interrupts. 0, or an error for the monitor: the state page makes no
- * sense. */
-int vcpu_apply_riders(struct thread *t) MUST_CHECK;
 /* The guest context ends; the monitor runs at its entry with the reason. */
 void vcpu_exit(struct thread *t, unsigned reason, u64 esr, u64 far);
 /* On the way out of the kernel to a guest: leaves it for the monitor if an irq for that one came,

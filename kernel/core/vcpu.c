@@ -4,6 +4,7 @@
 #include <core/context.h>
 #include <core/cpu.h>
 #include <core/event.h>
+#include <core/riders.h>
 #include <core/sched.h>
 #include <core/trace.h>
 #include <object/sc.h>
@@ -11,37 +12,6 @@
 static void refuse(struct thread *t, int error)
 {
 	t->regs->x[0] = (u64)(s64)error;
-}
-
-static int apply_rider(struct thread *t, u32 intid, u32 action)
-{
-	switch (action & 0xff) {
-	case TAKT_VIRQ_SYNC:
-		return virq_sync(t, intid);
-	case TAKT_VIRQ_SGI:
-		return virq_sgi_from(t, action >> TAKT_VIRQ_SGI_SHIFT, intid);
-	default:
-		return action > TAKT_VIRQ_ACTIVATE ? TAKT_E_INVAL : virq_set(t, intid, action);
-	}
-}
-
-int vcpu_apply_riders(struct thread *t)
-{
-	struct takt_vcpu_page *p = t->vp;
-	u32 n = *(volatile u32 *)&p->riders;
-
-	p->riders = 0;
-	if (n > TAKT_VCPU_RIDERS)
-		return TAKT_E_RANGE;
-	for (u32 i = 0; i < n; i++) {
-		u32 intid = *(volatile u32 *)&p->rider[i].intid;
-		u32 action = *(volatile u32 *)&p->rider[i].action;
-		int err = apply_rider(t, intid, action);
-
-		if (err)
-			return err;
-	}
-	return 0;
 }
 
 void vcpu_resume(struct thread *t)
@@ -53,7 +23,7 @@ void vcpu_resume(struct thread *t)
 		return;
 	}
 	if (t->kind == TAKT_THREAD_MACHINE)
-		err = vcpu_apply_riders(t);
+		err = apply_riders(t);
 	else
 		pv_began(t, this_cpu()->sc->started); /* ways in that only threads take do not tell */
 	t->in_guest = true;

@@ -39,7 +39,7 @@ static __attribute__((noinline)) void odd_abort(struct vcpu *v, uint64_t esr)
 /* The bits of a value of that size. */
 static inline uint64_t mask_of(uint64_t esr)
 {
-	return UINT64_MAX >> (64 - (8u << ISS_SAS(esr)));
+	return UINT64_MAX >> (-(8u << ISS_SAS(esr)) & 63);
 }
 
 static inline bool store(struct vcpu *v, uint64_t esr)
@@ -75,7 +75,7 @@ static __attribute__((noinline)) void refuse_access(struct vcpu *v, uint64_t esr
 
 static inline void data_abort(struct vcpu *v, uint64_t esr)
 {
-	if ((esr & (ISS_S1PTW | ISS_CM | ISS_ISV)) != ISS_ISV)
+	if (!(esr & ISS_ISV) || esr & (ISS_S1PTW | ISS_CM))
 		odd_abort(v, esr);
 	else if (esr & ISS_WNR ? store(v, esr) : load(v, esr))
 		arch_skip(v);

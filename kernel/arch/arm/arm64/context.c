@@ -14,6 +14,7 @@
 #include <core/cpu.h>
 #include <core/event.h>
 #include <core/invoke.h>
+#include <core/riders.h>
 #include <core/sched.h>
 #include <object/gate.h>
 #include <object/task.h>
@@ -282,7 +283,7 @@ static NOINLINE bool resume_otherwise(struct thread *t)
 /* What rides along may concern others, so there may be something to decide. */
 static NOINLINE bool resume_with_riders(struct cpu *c, struct thread *t, struct machine *m)
 {
-	int err = vcpu_apply_riders(t);
+	int err = apply_riders(t);
 
 	t->in_guest = true;
 	t->regs = &t->vp->guest;

@@ -373,23 +373,15 @@ static inline bool is_empty(unsigned i, bool gic2)
 		    : !(vgic_hw->lr_read(i) & (vgic_hw->pending | vgic_hw->active));
 }
 
-static inline void write_pending(const struct virq *v, unsigned i, bool held, unsigned source,
-				 bool gic2)
-{
-	if (gic2)
-		io_write32(gich + GICH_LR(i), gic2_lr(v, held, source) | GIC2_LR_PENDING);
-	else
-		vgic_hw->lr_write(i, vgic_hw->lr_make(v, vgic_hw->pending));
-}
-
 /* Made for GICv2, whose accesses need no call, and for all others. */
 static inline bool inject(struct vgic_cpu *vc, struct virq *v, bool held, bool sgi, unsigned source,
 			  bool gic2)
 {
+	u32 lr = v->fresh;
 	unsigned i = v->lr;
 
-	if ((v->flags & ~(u64)(VIRQ_TAKEN | VIRQ_HELD)) || v->sources || !enabled(v) ||
-	    !vc->loaded || vc->levels || v->next_owner != v->owner || vc->thread->events)
+	if (!lr || (v->flags & ~(u64)(VIRQ_TAKEN | VIRQ_HELD)) || v->sources || !vc->loaded ||
+	    vc->levels || vc->thread->events)
 		return false;
 	if (likely(i)) { /* from last time: most likely the guest has ended it since */
 		i--;
@@ -405,8 +397,13 @@ static inline bool inject(struct vgic_cpu *vc, struct virq *v, bool held, bool s
 	}
 	v->flags = (sgi ? 0 : VIRQ_TAKEN) | (held ? VIRQ_HELD : 0);
 	v->source = (u8)source;
-	v->level = (u8)level_of(v);
-	write_pending(v, i, held, source, gic2);
+	v->level = lr >> GIC2_LR_PRIORITY_SHIFT & 0x1f;
+	if (!gic2)
+		vgic_hw->lr_write(i, vgic_hw->lr_make(v, vgic_hw->pending));
+	else if (held)
+		io_write32(gich + GICH_LR(i), lr | GIC2_LR_HW | v->hw << GIC2_LR_PHYSICAL_SHIFT);
+	else
+		io_write32(gich + GICH_LR(i), lr | source << GIC2_LR_SOURCE_SHIFT);
 	return true;
 }
 
@@ -432,24 +429,26 @@ bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held)
 	return likely(vc->thread->state != THREAD_IDLE) || wake(vc);
 }
 
-static NOINLINE void sgi_otherwise(struct vgic_cpu *vc, struct virq *v, unsigned source)
+static NOINLINE int sgi_otherwise(struct vgic_cpu *vc, struct virq *v, unsigned source)
 {
+	if (!vgic_hw->sgi_sources) /* who sends it is not known at the other end */
+		source = 0;
 	if (!gich && inject(vc, v, false, true, source, false)) {
 		vcpu_wake(vc->thread);
-		return;
+		return 0;
 	}
 	v->sources |= (u8)(1u << source);
 	vgic_update(vc, v);
+	return 0;
 }
 
-void vgic_sgi(struct vgic_cpu *vc, u32 intid, unsigned source)
+int vgic_sgi(struct vgic_cpu *vc, u32 intid, unsigned source)
 {
 	struct virq *v = &vc->own[intid];
 
 	if (unlikely(!gich || !inject(vc, v, false, true, source, true)))
-		sgi_otherwise(vc, v, source);
-	else if (unlikely(vc->thread->state == THREAD_IDLE))
-		vcpu_wake(vc->thread);
+		return sgi_otherwise(vc, v, source);
+	return likely(vc->thread->state != THREAD_IDLE) ? 0 : !wake(vc);
 }
 
 /* Writing the control register would lose the count, so this goes first. */

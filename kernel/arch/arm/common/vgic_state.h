@@ -16,15 +16,23 @@
 #define GIC2_LR_GROUP1 (1u << 30)
 #define GIC2_LR_HW (1u << 31)
 
-/* v at its level, neither pending nor active; `linked` to its physical interrupt. */
-static inline u32 gic2_lr(const struct virq *v, bool linked, u32 source)
+static inline u32 gic2_lr(u32 intid, u32 cfg, u32 level)
 {
-	u32 lr = v->intid | (u32)v->level << GIC2_LR_PRIORITY_SHIFT |
-		 (v->cfg & TAKT_VIRQ_GROUP1 ? GIC2_LR_GROUP1 : 0);
+	return intid | level << GIC2_LR_PRIORITY_SHIFT |
+	       (cfg & TAKT_VIRQ_GROUP1 ? GIC2_LR_GROUP1 : 0);
+}
 
-	if (linked)
-		return lr | GIC2_LR_HW | v->hw << GIC2_LR_PHYSICAL_SHIFT;
-	return v->intid < VGIC_SGIS ? lr | source << GIC2_LR_SOURCE_SHIFT : lr;
+/*
+ * To follow each change of v's configuration and owner: what a usual arrival puts into a list
+ * register, but for source or physical interrupt, in GICv2's format. 0: none is usual, since v is
+ * disabled or has another owner soon.
+ */
+static inline void virq_refresh(struct virq *v)
+{
+	bool usual = v->cfg & TAKT_VIRQ_ENABLED && v->next_owner == v->owner;
+	u32 level = (v->cfg >> TAKT_VIRQ_PRIORITY_SHIFT & 0xff) >> 3;
+
+	v->fresh = usual ? gic2_lr(v->intid, v->cfg, level) | GIC2_LR_PENDING : 0;
 }
 
 /* Something about v changed, or may have: it goes where it belongs now. Touches v's list register
@@ -38,8 +46,8 @@ void vgic_update(struct vgic_cpu *vc, struct virq *v);
  */
 bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held) MUST_CHECK;
 
-/* An SGI to the vCPU arrives. */
-void vgic_sgi(struct vgic_cpu *vc, u32 intid, unsigned source);
+/* An SGI to the vCPU arrives. Always 0. */
+int vgic_sgi(struct vgic_cpu *vc, u32 intid, unsigned source);
 
 /* v leaves the list register where it is only pending, and its queue. */
 void vgic_withdraw(struct vgic_cpu *vc, struct virq *v);

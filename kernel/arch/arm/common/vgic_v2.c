@@ -22,7 +22,13 @@ u8 *gich;
 
 static u64 lr_make(const struct virq *v, u64 state)
 {
-	return gic2_lr(v, v->held && !v->noticed, v->source) | state;
+	u64 lr = gic2_lr(v->intid, v->cfg, v->level) | state;
+
+	if (v->held && !v->noticed)
+		lr |= GIC2_LR_HW | (u64)v->hw << GIC2_LR_PHYSICAL_SHIFT;
+	else if (v->intid < VGIC_SGIS)
+		lr |= (u64)v->source << GIC2_LR_SOURCE_SHIFT;
+	return lr;
 }
 
 static u64 lr_read(unsigned i)

@@ -83,13 +83,17 @@ struct vgic_cpu *vgic_retarget(struct vgic_cpu *vc, struct virq *v)
 
 	if (!may_move(v, next)) {
 		v->next_owner = v->owner;
+		virq_refresh(v);
 		return vc;
 	}
 	if (!here(next))
 		virq_post(v, TAKT_VIRQ_SYNC); /* for it to look at */
+	v->fresh = 0; /* the new owner's CPU may look at it from here on */
 	__atomic_store_n(&v->owner, v->next_owner, __ATOMIC_RELEASE);
-	if (here(next))
+	if (here(next)) {
+		virq_refresh(v);
 		return vgic_of(next);
+	}
 	mail_virq(next, v);
 	return NULL;
 }
@@ -102,10 +106,12 @@ static void reconfigure(struct vgic_cpu *vc, struct virq *v)
 	unsigned target;
 
 	v->cfg = configuration(t, v->intid);
-	if (v->intid < VGIC_PRIVATE)
-		return;
-	target = v->cfg >> TAKT_VIRQ_TARGET_SHIFT & 0xf;
-	v->next_owner = may_move(v, vcpu_at(vgic_shared(t), target)) ? (u8)target : v->owner;
+	if (v->intid >= VGIC_PRIVATE) {
+		target = v->cfg >> TAKT_VIRQ_TARGET_SHIFT & 0xf;
+		v->next_owner =
+			may_move(v, vcpu_at(vgic_shared(t), target)) ? (u8)target : v->owner;
+	}
+	virq_refresh(v);
 }
 
 static void unlatch(struct vgic_cpu *vc, struct virq *v)
@@ -215,7 +221,7 @@ int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source)
 		if (!to)
 			continue;
 		if (here(to))
-			vgic_sgi(vgic_of(to), intid, source);
+			(void)vgic_sgi(vgic_of(to), intid, source);
 		else
 			mail_sgi(to, intid, source);
 	}
@@ -228,8 +234,7 @@ int virq_sgi_from(struct thread *t, u64 mask, u32 intid)
 
 	if (mask != 1ul << vc->index || intid >= VGIC_SGIS)
 		return virq_sgi(t, mask, intid, vc->index);
-	vgic_sgi(vc, intid, vgic_hw->sgi_sources ? vc->index : 0);
-	return 0;
+	return vgic_sgi(vc, intid, vc->index);
 }
 
 static void arrive(struct vgic_cpu *vc, struct virq *v, bool held)
@@ -386,7 +391,7 @@ static void release_shared(struct vgic_cpu *vc, bool gone)
 			continue;
 		vgic_end(vc, v);
 		if (gone) {
-			v->cfg = 0;
+			v->cfg = v->fresh = 0;
 			v->latch = false;
 			v->next_owner = v->owner;
 		}
@@ -404,7 +409,7 @@ static void release_shared(struct vgic_cpu *vc, bool gone)
 static void reset_private(struct vgic_cpu *vc, struct virq *v)
 {
 	vgic_end(vc, v);
-	v->cfg = 0;
+	v->cfg = v->fresh = 0;
 	v->line = v->latch = false;
 	v->sources = 0;
 	__atomic_store_n(&v->post, 0, __ATOMIC_RELAXED);

@@ -50,6 +50,7 @@ struct virq {
 			u8 event; /* index of the SC that its last arrival brought, 0: none */
 		};
 	};
+	u32 fresh; /* see virq_refresh */
 	u32 post; /* what other CPUs want of it; any CPU writes: see vgic_mail.c */
 };
 _Static_assert(sizeof(struct virq) <= 64, "64 fit a page");
