@@ -15,6 +15,16 @@ static inline bool round_robin(const struct sc *sc)
 	return sc->budget == sc->period;
 }
 
+/* More than any slice. */
+#define SPARE_NEVER (1ul << 62)
+
+static inline void sc_set_budget(struct sc *sc, u64 budget, u64 period)
+{
+	sc->budget = budget;
+	sc->period = period;
+	sc->spare = budget == period ? sched_min_budget : SPARE_NEVER;
+}
+
 /* The refill that comes last. */
 struct sc_refill *sc_refill_last(struct sc *sc);
 

@@ -7,6 +7,7 @@
 #ifndef CORE_READY_H
 #define CORE_READY_H
 
+#include <arch/switch.h>
 #include <core/arch.h>
 #include <core/budget.h>
 #include <core/cpu.h>
@@ -76,7 +77,7 @@ static inline bool publish(struct cpu *c, int prio)
 {
 	if (c->prio == prio)
 		return true;
-	__atomic_store_n(&c->prio, prio, __ATOMIC_RELAXED);
+	*(volatile int *)&c->prio = prio;
 	dmb_ish(); /* pairs with inbox_post */
 	return !inbox_above(&c->inbox, prio);
 }
@@ -88,45 +89,79 @@ static inline void put_simply(struct cpu *c, struct sc *old, u64 now)
 	old->consumed += now - old->started;
 	old->refill.amount = c->slice_end - now;
 	old->state = SC_READY;
-	if (unlikely(c->ready_levels >> old->prio))
-		ready_enqueue(c, old, true);
-	else
-		c->next = old;
 }
 
 /*
- * Thread t was woken, with a dormant SC that is more urgent than the round-robin one that runs and
- * than all that waits: the CPU is its own at once, without a decision on the way out. False where it
- * is not as simple as that.
+ * Thread t is being woken: if its SC was dormant and is more urgent than the round-robin one that
+ * runs, the CPU is its own at once. Nothing may be to decide (c->not_fast), so there is one that
+ * runs. False where it is not as simple as that, and nothing was done.
  */
 static inline bool hand_over(struct cpu *c, struct sc *sc, struct thread *t)
 {
 	struct sc *old = c->sc;
 	unsigned prio = sc->prio;
-	u64 now, end, left;
+	u64 now, left, spare;
 
-	if ((int)prio <= c->prio || sc->state != SC_DORMANT)
-		return false;
-	if (unlikely(c->not_fast) || unlikely(c->next) || unlikely(!old) ||
-	    unlikely(!round_robin(old)))
+	if ((int)prio <= c->prio || sc->state != SC_DORMANT || unlikely(c->next))
 		return false;
 	now = now_ticks();
-	end = c->slice_end;
 	left = sc->refill.amount;
-	if (unlikely(left < sched_min_budget) || unlikely(sc->refill.time > now) ||
-	    unlikely(now + sched_min_budget > end))
+	spare = old->spare;
+	if (unlikely((left < spare) | (sc->refill.time > now) | (now + spare > c->slice_end)))
 		return false;
 	put_simply(c, old, now);
+	c->next = old; /* nothing that is more urgent is in the queue, and it comes before its equals */
 	sc->state = SC_RUNNING;
 	sc->started = now;
 	c->sc = sc;
 	c->slice_end = now + left;
 	c->thread = t;
-	__atomic_store_n(&c->prio, (int)prio, __ATOMIC_RELAXED);
+	*(volatile int *)&c->prio = (int)prio;
 	dmb_ish(); /* as publish() */
 	if (unlikely(inbox_top(&c->inbox) >= 0))
 		c->resched = true;
-	timer_by(c, c->slice_end);
+	timer_by(c, now + left);
 	return true;
+}
+
+/*
+ * A signal for t, where it waits for nothing else, and hand_over() does the rest. What waits with time
+ * of its own has no signals pending, and no SC is parked on it.
+ */
+static inline bool signal_simply(struct cpu *c, struct thread *t, u64 badges)
+{
+	struct sc *sc = t->sc[0];
+	struct takt_frame *regs = t->regs;
+
+	if (unlikely(t->wait_word != WAIT_PLAINLY) || unlikely(!sc) || unlikely(t->timer.queued) ||
+	    !hand_over(c, sc, t))
+		return false;
+	regs->x[0] = 0;
+	regs->x[1] = TAKT_TAG(TAKT_LABEL_IRQ, 1, 0);
+	regs->x[2] = badges;
+	t->state = THREAD_RUN;
+	return true;
+}
+
+/* Ways out without sched_leave, from native code and back to it: to t, after signal_simply(); and
+ * wherever what has happened leads. */
+static inline struct takt_frame *leave_for(struct cpu *c, struct thread *t)
+{
+	if (unlikely(c->resched))
+		return LEAVE_DECIDE;
+	switch_native(c, t);
+	return t->regs;
+}
+
+static inline struct takt_frame *leave_quickly(struct cpu *c)
+{
+	struct thread *t = c->thread;
+
+	if (unlikely(c->not_fast) || unlikely(t->in_guest))
+		return LEAVE_DECIDE;
+	if (t == c->loaded)
+		return NULL;
+	switch_native(c, t);
+	return t->regs;
 }
 #endif

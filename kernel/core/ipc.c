@@ -528,13 +528,13 @@ void thread_wake(struct thread *t)
 void thread_signal(struct thread *t, u64 badges)
 {
 	struct sc *sc = t->sc[0];
+	struct cpu *c = this_cpu();
 
 	t->pending |= badges;
-	if (likely(t->wait_word == WAIT_PLAINLY && sc && !t->timer.queued &&
-		   list_empty(&t->parked))) { /* thread_wake, where nothing else is to do */
-		take_signals(t);
+	if (likely(t->wait_word == WAIT_PLAINLY && sc && !t->timer.queued)) {
+		take_signals(t); /* thread_wake, where nothing else is to do */
 		t->state = THREAD_RUN;
-		if (!hand_over(this_cpu(), sc, t))
+		if (c->not_fast || !hand_over(c, sc, t))
 			sc_activate(sc);
 	} else if (t->state == THREAD_WAIT && t->sc[0]) {
 		take_signals(t);

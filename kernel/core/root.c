@@ -4,6 +4,7 @@
 #include <core/elf.h>
 #include <core/invoke.h>
 #include <core/root.h>
+#include <core/budget.h>
 #include <core/sched.h>
 #include <object/factory.h>
 #include <object/mapping.h>
@@ -204,7 +205,7 @@ static struct sc *make_sc(struct builder *b, struct scheduler *s)
 		panic("cannot make the first task: out of memory");
 	sc->prio = ROOT_PRIORITY;
 	sc->cpu = 0;
-	sc->budget = sc->period = platform.counter_hz / ROOT_SLICE_HZ;
+	sc_set_budget(sc, platform.counter_hz / ROOT_SLICE_HZ, platform.counter_hz / ROOT_SLICE_HZ);
 	sc->scheduler = s;
 	list_init(&sc->sched_link);
 	list_add_tail(&s->scs, &sc->sched_link);

@@ -85,6 +85,7 @@ static inline void sc_put(struct cpu *c, u64 now, bool at_head)
 	sc_charge(sc, now);
 	c->sc = NULL;
 	c->slice_end = TAKT_NEVER;
+	c->resched = true; /* nobody hands over what is not there */
 	sc_queue(c, sc, at_head);
 	if (unlikely(sc->state == SC_DEPLETED))
 		raise_depleted(sc);
@@ -156,8 +157,7 @@ void sc_update(struct sc *sc, u64 budget, u64 period)
 	bool wants = sc->state == SC_RUNNING || sc->state == SC_READY || sc->state == SC_DEPLETED;
 
 	sc_deactivate(sc); /* charged, off its queue */
-	sc->budget = budget;
-	sc->period = period;
+	sc_set_budget(sc, budget, period);
 	if (!ring) {
 		sc_refill_reset(sc, now);
 	} else if (budget > old) {
@@ -349,8 +349,13 @@ static ALWAYS_INLINE struct thread *take_simply(struct cpu *c, bool machines)
 		c->next = NULL;
 	else
 		ready_remove(c, sc);
-	if (old)
+	if (old) {
 		put_simply(c, old, now);
+		if (unlikely(c->ready_levels >> old->prio))
+			ready_enqueue(c, old, true);
+		else
+			c->next = old;
+	}
 	sc_run(c, sc, now);
 	c->thread = t;
 	c->chain_deadline = TAKT_NEVER;
@@ -583,9 +588,9 @@ void sched_yield(void)
 
 	if (likely(yield_simply(c)))
 		return;
+	c->resched = true;
 	if (c->sc)
 		sc_put(c, now_ticks(), false);
-	c->resched = true;
 }
 
 /* --- The timer ------------------------------------------------------------------------------ */
@@ -660,9 +665,7 @@ void sched_timer(void)
 		c->chain_deadline = TAKT_NEVER; /* until the next walk, which gives up the call */
 		c->resched = true;
 	}
-	if (c->slice_end <= now) {
+	if (c->slice_end <= now)
 		sc_put(c, now, false);
-		c->resched = true;
-	}
 	program_timer(c);
 }

@@ -19,6 +19,10 @@ void sched_init_cpu(struct cpu *c);
  * wants to run. The last thing before the kernel is left. */
 void sched_leave(void);
 
+/* What a quick way through the kernel says of the way out: null, where the context that was left goes
+ * on; the frame of another native one, which is loaded; or that sched_leave is to follow. */
+#define LEAVE_DECIDE ((struct takt_frame *)1)
+
 /* Nothing has happened that asks for a decision before the kernel is left. More urgent work in the
  * inbox comes with an interrupt: see inbox_post. */
 static inline bool sched_settled(const struct cpu *c)

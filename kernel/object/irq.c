@@ -2,6 +2,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/dispatch.h>
 #include <core/event.h>
 #include <core/invoke.h>
 #include <core/sched.h>
@@ -99,9 +100,7 @@ static NOINLINE void send(struct irq *irq)
 void irq_arrive(struct irq *irq)
 {
 	/* Bound on this CPU: nobody else can unbind it. */
-	if (__atomic_load_n(&irq->target, __ATOMIC_ACQUIRE) == IRQ_UNBOUND)
-		return;
-	if (likely(irq->cpu == this_cpu()->id))
+	if (likely(*(struct cpu *volatile *)&irq->on == this_cpu()))
 		deliver(irq);
 	else
 		send(irq);
@@ -114,18 +113,46 @@ static NOINLINE void stray(u32 intid, u32 raw)
 	irqc_deactivate(raw);
 }
 
+/* What an irq is bound to here nobody else changes. What it was made with is seen by whoever sees
+ * that it has the line, for it is read through that pointer. */
 void irq_hardware(u32 intid, u32 raw)
 {
-	struct irq *irq = likely(intid < IRQC_LINES) ? __atomic_load_n(&line[intid], __ATOMIC_ACQUIRE) : NULL;
+	struct irq *irq = likely(intid < IRQC_LINES) ? *(struct irq *volatile *)&line[intid] : NULL;
 
-	if (unlikely(!irq) || unlikely(irq->target == IRQ_UNBOUND) ||
-	    unlikely(irq->cpu != this_cpu()->id)) {
+	if (unlikely(!irq) || unlikely(irq->on != this_cpu())) {
 		stray(intid, raw);
 		return;
 	}
 	/* Active until the handler's ack, or the guest's end of interrupt: that is its mask. */
 	irq->held = true;
 	deliver(irq);
+}
+
+/* Apart, so that irq_trap needs no stack frame for them. */
+static NOINLINE struct takt_frame *stray_trap(struct cpu *c, u32 intid, u32 raw)
+{
+	stray(intid, raw);
+	return leave_quickly(c);
+}
+
+static NOINLINE struct takt_frame *deliver_trap(struct cpu *c, struct irq *irq)
+{
+	deliver(irq);
+	return leave_quickly(c);
+}
+
+struct takt_frame *irq_trap(struct cpu *c, u32 intid, u32 raw)
+{
+	struct irq *irq = *(struct irq *volatile *)&line[intid];
+	struct thread *t;
+
+	if (unlikely(!irq) || unlikely(irq->on != c))
+		return stray_trap(c, intid, raw);
+	irq->held = true;
+	t = irq->thread;
+	if (unlikely(!irq->badge) || unlikely(!signal_simply(c, t, irq->badge)))
+		return deliver_trap(c, irq);
+	return leave_for(c, t);
 }
 
 static bool still_pending(struct irq *irq, struct thread *t)
@@ -187,6 +214,7 @@ static void unbind(struct irq *irq)
 	spin_lock(&irq->lock);
 	irq->target = IRQ_UNBOUND;
 	irq->thread = NULL;
+	irq->on = NULL;
 	(void)!inbox_remove(irq->cpu, &irq->node);
 	spin_unlock(&irq->lock);
 	if (irq->intid == IRQ_SOFT)
@@ -226,6 +254,7 @@ static int attach(struct irq *irq, struct thread *t, enum irq_target target, u64
 	if (irq->target == IRQ_UNBOUND && !irq->object.dying) {
 		irq->thread = t;
 		irq->cpu = t->cpu;
+		irq->on = this_cpu(); /* see check_target() */
 		irq->badge = badge;
 		irq->virq = virq;
 		__atomic_store_n(&irq->target, (u8)target, __ATOMIC_RELEASE);

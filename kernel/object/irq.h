@@ -8,6 +8,7 @@
 #include <core/object.h>
 #include <core/timerq.h>
 
+struct cpu;
 struct thread;
 
 #define IRQ_SOFT 0xffffffffu
@@ -24,9 +25,10 @@ struct irq {
 	bool held; /* hardware: from arrival to ack; the line is active */
 	u32 virq;  /* of a vCPU */
 	struct spinlock lock; /* the binding changes, or is to stay as it is */
-	struct thread *thread; /* bound: the target, which unbinds it when it goes */
 	struct list bound;     /* in the thread's list of irqs */
-	u64 badge;
+	struct thread *thread; /* bound: the target, which unbinds it when it goes */
+	u64 badge;	       /* IRQ_VCPU: 0 */
+	struct cpu *on;	       /* bound: that CPU; for others to compare only */
 	struct inbox_node node;
 	struct timer timer;
 	u64 period, overruns;
@@ -50,6 +52,10 @@ void irq_timer_fired(struct irq *irq, u64 now);
 
 /* A hardware line was acknowledged at the controller (priority dropped, still active). */
 void irq_hardware(u32 intid, u32 raw);
+/* The same on the way in from native code, where nothing was to decide (c->not_fast). What is to
+ * follow: see LEAVE_DECIDE. */
+struct takt_frame;
+struct takt_frame *irq_trap(struct cpu *c, u32 intid, u32 raw);
 
 int intc_get_line(u32 intid, struct irq *irq);
 /* Before it is freed: no CPU may be looking at it any more then. */

@@ -32,7 +32,8 @@ struct sc {
 	u8 index;	    /* among its thread's SCs; 0 is the base */
 	struct list link;   /* ready queue, or parked list */
 	struct timer timer; /* DEPLETED: until the head refill */
-	u64 budget, period;
+	u64 budget, period;	 /* see sc_set_budget() */
+	u64 spare;		 /* of its slice must be left for put_simply() */
 	struct sc_refill refill; /* what can be used now, or from when on */
 	u64 started;		 /* RUNNING: since when */
 	u64 consumed;		 /* ticks, in all */

@@ -3,6 +3,7 @@
 #include <core/context.h>
 #include <core/cpu.h>
 #include <core/invoke.h>
+#include <core/budget.h>
 #include <core/sched.h>
 #include <object/factory.h>
 #include <object/gate.h>
@@ -182,8 +183,7 @@ int scheduler_op_create_sc(struct object *self, u64 rights, struct invocation *i
 		return TAKT_E_NOMEM;
 	sc->prio = (u8)prio;
 	sc->cpu = (u8)cpu;
-	sc->budget = budget;
-	sc->period = period;
+	sc_set_budget(sc, budget, period);
 	sc->timer.kind = TIMER_SC;
 	list_init(&sc->link);
 	list_init(&sc->sched_link);

@@ -2,6 +2,7 @@
 /* Contexts without registers, and machines without a world to switch. */
 #include <arch/fake.h>
 #include <arch/irqc.h>
+#include <arch/trap.h>
 #include <core/context.h>
 #include <core/event.h>
 #include <core/invoke.h>
@@ -113,9 +114,8 @@ void fault_dump(const struct thread *t, u64 syndrome, u64 address)
 	klog("unhandled fault of %.16s: %lx at %lx\n", t->name, syndrome, address);
 }
 
-void irq_poll(void)
+static void act_on(u32 raw)
 {
-	u32 raw = irqc_ack_raw();
 	u32 intid = irqc_intid(raw);
 
 	if (intid == IRQ_NONE)
@@ -131,6 +131,25 @@ void irq_poll(void)
 		this_cpu()->resched = true;
 	else
 		sched_timer();
+}
+
+void irq_poll(void)
+{
+	act_on(irqc_ack_raw());
+}
+
+struct takt_frame *trap_irq(struct cpu *c)
+{
+	u32 raw = irqc_ack_raw();
+	u32 intid = irqc_intid(raw);
+
+	if (intid < FAKE_LINES && intid != platform.hyp_timer_intid && intid != KICK &&
+	    !c->not_fast) {
+		irqc_drop(raw);
+		return irq_trap(c, intid, raw);
+	}
+	act_on(raw);
+	return LEAVE_DECIDE;
 }
 
 /* --- Machines -------------------------------------------------------------------------------- */

@@ -98,7 +98,8 @@ void fake_wait_for_interrupt(void)
 	leave(FAKE_IDLE);
 }
 
-static void handle(struct fiber *f)
+/* False: sched_leave is to follow. */
+static bool handle(struct fiber *f)
 {
 	struct cpu *c = this_cpu();
 	struct thread *t = c->thread;
@@ -117,17 +118,19 @@ static void handle(struct fiber *f)
 		(void)!machine_trap(t, 0);
 		break;
 	default:
-		irq_poll();
+		return trap_irq(c) != LEAVE_DECIDE;
 	}
+	return false;
 }
 
 void kernel_enter(void)
 {
-	for (;;) {
-		sched_leave();
+	for (bool left = false;;) {
+		if (!left)
+			sched_leave();
 		ASSERT(this_cpu()->thread && this_cpu()->frame == this_cpu()->thread->regs);
 		leave(FAKE_USER);
-		handle(&fibers[fake_cpu]);
+		left = handle(&fibers[fake_cpu]);
 	}
 }
 

@@ -110,19 +110,23 @@ void irq_poll(void)
 	act_on(irqc_ack_raw());
 }
 
-bool trap_irq(void)
+static NOINLINE struct takt_frame *trap_irq_slowly(struct cpu *c, u32 raw)
+{
+	act_on(raw);
+	return sched_same_or(c, machine_same) ? NULL : LEAVE_DECIDE;
+}
+
+struct takt_frame *trap_irq(struct cpu *c)
 {
 	u32 raw = irqc_ack_raw();
 	u32 intid = irqc_intid(raw);
 
-	/* Most are a device's. */
-	if (likely(intid - GIC_FIRST_SPI < IRQC_LINES - GIC_FIRST_SPI && !this_cpu()->tracing)) {
+	/* Most are a device's, and come to native code. */
+	if (likely(intid - GIC_FIRST_SPI < IRQC_LINES - GIC_FIRST_SPI && !c->not_fast)) {
 		irqc_drop(raw);
-		irq_hardware(intid, raw);
-	} else {
-		act_on(raw);
+		return irq_trap(c, intid, raw);
 	}
-	return sched_same_or(this_cpu(), machine_same);
+	return trap_irq_slowly(c, raw);
 }
 
 /* An SError belongs to whoever ran; it cannot be told more exactly. */

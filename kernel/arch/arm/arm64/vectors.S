@@ -76,6 +76,22 @@
 	isb
 	.endm
 
+	/* Of the context whose frame is at sp, PC in x2 and what may be PSTATE in x3. */
+	.macro restore_context
+	msr	elr_el2, x2
+	msr	spsr_el2, x3
+	ldp	x30, x1, [sp, #240]
+	msr	sp_el0, x1
+	ldp	x28, x29, [sp, #224]
+	ldp	x26, x27, [sp, #208]
+	ldp	x24, x25, [sp, #192]
+	ldp	x22, x23, [sp, #176]
+	ldp	x20, x21, [sp, #160]
+	ldp	x18, x19, [sp, #144]
+	restore_scratch
+	return
+	.endm
+
 	.macro vector name
 	.balign 128
 	b	\name
@@ -121,12 +137,17 @@ lower_irq:
 	bl	trap_irq
 	ldr	x1, [sp]
 	mov	sp, x1
-	cbz	w0, leave_other
+	cbnz	x0, leave_irq
 	.global leave_scratch
 leave_scratch:
 	ldr	x30, [sp, #240]
 	restore_scratch
 	return
+
+	/* x0 says what is to follow: see LEAVE_DECIDE. */
+	.global leave_irq
+leave_irq:
+	tbz	x0, #0, leave_switched
 
 	/* The context that the kernel was entered from does not simply go on. */
 	.global leave_other
@@ -138,6 +159,15 @@ leave_changed:
 	kernel_stack
 	bl	sched_leave
 	b	kernel_exit
+
+	/* The frame at x0 is that of a native context, which is loaded already. */
+leave_switched:
+	save_pc
+	save_kept
+	mov	sp, x0
+	ldp	x2, x3, [sp, #256]
+	and	x3, x3, #0xf0000000	/* PSTATE_NZCV */
+	restore_context
 
 lower_serror:
 	save_scratch
@@ -181,18 +211,7 @@ kernel_exit:
 	lsr	x4, x3, #2
 	orr	x4, x4, #~1
 	and	x3, x3, x4
-	msr	elr_el2, x2
-	msr	spsr_el2, x3
-	ldp	x30, x1, [sp, #240]
-	msr	sp_el0, x1
-	ldp	x28, x29, [sp, #224]
-	ldp	x26, x27, [sp, #208]
-	ldp	x24, x25, [sp, #192]
-	ldp	x22, x23, [sp, #176]
-	ldp	x20, x21, [sp, #160]
-	ldp	x18, x19, [sp, #144]
-	restore_scratch
-	return
+	restore_context
 
 	/* fp_save(struct fpstate *), fp_load(const struct fpstate *) */
 	.arch_extension fp

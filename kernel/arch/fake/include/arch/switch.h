@@ -5,6 +5,11 @@
 
 #include <core/context.h>
 
+static inline void switch_native(struct cpu *c, struct thread *t)
+{
+	context_load(c, t);
+}
+
 static inline void context_switch(struct cpu *c, struct thread *t)
 {
 	context_load(c, t);

@@ -5,5 +5,8 @@
 #include <core/types.h>
 
 void trap_init_cpu(void);
+struct cpu;
+struct takt_frame;
+struct takt_frame *trap_irq(struct cpu *c); /* what is to follow: see LEAVE_DECIDE */
 void kernel_enter(void) NORETURN;
 #endif

@@ -69,23 +69,23 @@ static inline u32 io_read32(const volatile void *p)
 {
 	u32 v;
 
-	__asm__ volatile("ldr %w0, %1" : "=r"(v) : "Q"(*(const volatile u32 *)p) : "memory");
+	__asm__ volatile("ldr %w0, %1" : "=r"(v) : "m"(*(const volatile u32 *)p) : "memory");
 	return v;
 }
 static inline void io_write32(volatile void *p, u32 v)
 {
-	__asm__ volatile("str %w1, %0" : "=Q"(*(volatile u32 *)p) : "r"(v) : "memory");
+	__asm__ volatile("str %w1, %0" : "=m"(*(volatile u32 *)p) : "r"(v) : "memory");
 }
 static inline u64 io_read64(const volatile void *p)
 {
 	u64 v;
 
-	__asm__ volatile("ldr %0, %1" : "=r"(v) : "Q"(*(const volatile u64 *)p) : "memory");
+	__asm__ volatile("ldr %0, %1" : "=r"(v) : "m"(*(const volatile u64 *)p) : "memory");
 	return v;
 }
 static inline void io_write64(volatile void *p, u64 v)
 {
-	__asm__ volatile("str %1, %0" : "=Q"(*(volatile u64 *)p) : "r"(v) : "memory");
+	__asm__ volatile("str %1, %0" : "=m"(*(volatile u64 *)p) : "r"(v) : "memory");
 }
 
 /* 288 bytes, both 16-aligned: a frame of registers goes along with every paravirtual interrupt. */

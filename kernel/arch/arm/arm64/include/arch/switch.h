@@ -39,20 +39,19 @@ static inline void fp_toggle(struct cpu *c)
 
 static inline void fp_next(struct cpu *c, const void *key)
 {
-	s64 w = (s64)(c->fp_word ^ fp_rotate(key));
+	u64 w = c->fp_word ^ fp_rotate(key);
 
-	if (unlikely(w > 0 || w == INT64_MIN))
+	if (unlikely((s64)(w - 1) >= 0)) /* positive, or the least there is */
 		fp_toggle(c);
 }
 
-/* From the native context that is loaded to that of another thread. */
+/* From the native context that is loaded to that of another thread; c->frame stays behind. */
 static inline void switch_native(struct cpu *c, struct thread *next)
 {
 	c->loaded->tpidr = READ_SYSREG(tpidr_el0);
 	WRITE_SYSREG(tpidr_el0, next->tpidr);
 	load_space(c, next->task);
 	fp_next(c, next);
-	c->frame = next->regs;
 	c->loaded = next;
 }
 
@@ -61,7 +60,6 @@ static inline void context_switch(struct cpu *c, struct thread *t)
 {
 	if (likely(c->loaded != t))
 		switch_native(c, t);
-	else
-		c->frame = t->regs;
+	c->frame = t->regs;
 }
 #endif

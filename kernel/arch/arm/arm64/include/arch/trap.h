@@ -29,8 +29,8 @@ void trap_init_cpu(void);
 void trap_sync(void);
 struct cpu;
 void guest_trap_quickly(struct cpu *c);
-bool guest_resume_quickly(struct cpu *c); /* false: as trap_irq */
-bool trap_irq(void);			  /* false: sched_leave is to follow */
+bool guest_resume_quickly(struct cpu *c); /* false: sched_leave is to follow */
+struct takt_frame *trap_irq(struct cpu *c); /* what is to follow: see LEAVE_DECIDE */
 void trap_serror(void);
 void trap_el2(u64 esr, u64 elr, u64 far) NORETURN;
 void kernel_enter(void) NORETURN;
