@@ -98,28 +98,22 @@ void device_line(struct device *dev, struct vcpu *v, bool high)
 		vmm_log("%s: interrupt line: error %d", dev->type->compatible, err);
 }
 
-/* Where a vCPU remembers the device behind an address: the boards' devices lie 512 bytes, 64 KiB
- * and 16 MiB apart. */
-static struct device **seen(struct vcpu *v, uint64_t address)
+bool device_look_up(struct vcpu *v, uint64_t address)
 {
-	return &v->seen[(address >> 9 ^ address >> 16 ^ address >> 24) % DEVICES_SEEN];
-}
+	struct machine *m = v->machine;
 
-/* False: there is no device at that address. */
-static __attribute__((noinline)) bool look_up(struct machine *m, struct vcpu *v, uint64_t address)
-{
 	for (unsigned i = 0; i < m->devices; i++) {
 		struct device *dev = m->device[i];
 
 		if (address - dev->base < dev->size && dev->type->access) {
-			*seen(v, address) = dev;
+			*device_seen(v, address) = dev;
 			return true;
 		}
 	}
 	return false;
 }
 
-static __attribute__((noinline)) bool access_locked(struct device *dev, struct mmio *io)
+bool device_access_locked(struct device *dev, struct mmio *io)
 {
 	bool good;
 
@@ -127,18 +121,6 @@ static __attribute__((noinline)) bool access_locked(struct device *dev, struct m
 	good = dev->type->access(dev, io);
 	lock_give(&dev->lock);
 	return good;
-}
-
-bool mmio_access(struct machine *m, uint64_t address, struct mmio *io)
-{
-	struct device *dev = *seen(io->vcpu, address);
-
-	if (!dev || address - dev->base >= dev->size)
-		return look_up(m, io->vcpu, address) && mmio_access(m, address, io);
-	io->offset = address - dev->base;
-	if (io->offset & (io->size - 1))
-		return false;
-	return dev->type->locks ? dev->type->access(dev, io) : access_locked(dev, io);
 }
 
 void hypercall(struct vcpu *v)

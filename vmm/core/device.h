@@ -69,8 +69,33 @@ TAKT_MUST_CHECK int device_work(struct device *dev);
  * null on the first thread. */
 void device_line(struct device *dev, struct vcpu *v, bool high);
 
+/* Where a vCPU remembers the device behind an address: the board's devices lie 512 bytes, 64 KiB and
+ * 16 MiB apart. */
+static inline struct device **device_seen(struct vcpu *v, uint64_t address)
+{
+	return &v->seen[(address >> 9 ^ address >> 16 ^ address >> 24) % DEVICES_SEEN];
+}
+
+/* Lets the vCPU remember it. False: there is no device at that address. */
+bool device_look_up(struct vcpu *v, uint64_t address);
+
+bool device_access_locked(struct device *dev, struct mmio *io);
+
 /* One access of the guest; false: nothing is there, or the device refuses. */
-bool mmio_access(struct machine *m, uint64_t address, struct mmio *io);
+static inline bool mmio_access(uint64_t address, struct mmio *io)
+{
+	struct device *dev = *device_seen(io->vcpu, address);
+
+	if (!dev || address - dev->base >= dev->size) {
+		if (!device_look_up(io->vcpu, address))
+			return false;
+		dev = *device_seen(io->vcpu, address);
+	}
+	io->offset = address - dev->base;
+	if (io->offset & (io->size - 1))
+		return false;
+	return dev->type->locks ? dev->type->access(dev, io) : device_access_locked(dev, io);
+}
 
 /* A call of the guest's that no device knows returns "not supported". */
 void hypercall(struct vcpu *v);

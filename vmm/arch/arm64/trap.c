@@ -50,7 +50,7 @@ static inline bool store(struct vcpu *v, uint64_t esr)
 	io.size = 1u << ISS_SAS(esr);
 	io.write = true;
 	io.value = arch_get(v, ISS_SRT(esr)) & mask_of(esr);
-	return mmio_access(v->machine, v->page->ipa, &io);
+	return mmio_access(v->page->ipa, &io);
 }
 
 static inline bool load(struct vcpu *v, uint64_t esr)
@@ -61,7 +61,7 @@ static inline bool load(struct vcpu *v, uint64_t esr)
 	io.size = 1u << ISS_SAS(esr);
 	io.write = false;
 	io.value = 0;
-	if (!mmio_access(v->machine, v->page->ipa, &io))
+	if (!mmio_access(v->page->ipa, &io))
 		return false;
 	arch_set(v, ISS_SRT(esr),
 		 esr & ISS_SSE ? extend(io.value, io.size, esr) : io.value & mask_of(esr));

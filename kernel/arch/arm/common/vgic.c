@@ -373,7 +373,11 @@ static inline bool is_empty(unsigned i, bool gic2)
 		    : !(vgic_hw->lr_read(i) & (vgic_hw->pending | vgic_hw->active));
 }
 
-/* Made for GICv2, whose accesses need no call, and for all others. */
+/*
+ * The usual case of an arrival, for which it does what a latch, vgic_update and vgic_flush would do:
+ * nothing else waits, v is not pending or active, and its list register, or any other one, is free.
+ * False: nothing was done. Made for GICv2, whose accesses need no call, and for all others.
+ */
 static inline bool inject(struct vgic_cpu *vc, struct virq *v, bool held, bool sgi, unsigned source,
 			  bool gic2)
 {
@@ -407,26 +411,32 @@ static inline bool inject(struct vgic_cpu *vc, struct virq *v, bool held, bool s
 	return true;
 }
 
-/* Apart, and called last, so that the usual way needs no stack frame. */
+/* Such ones are apart, and called last, so that the usual way needs no stack frame. */
 static NOINLINE bool wake(struct vgic_cpu *vc)
 {
 	vcpu_wake(vc->thread);
 	return true;
 }
 
-static NOINLINE bool inject_gic3(struct vgic_cpu *vc, struct virq *v, bool held)
+static NOINLINE void arrive_otherwise(struct vgic_cpu *vc, struct virq *v, bool held)
 {
-	return inject(vc, v, held, false, 0, false) &&
-	       (vc->thread->state != THREAD_IDLE || wake(vc));
+	if (!gich && inject(vc, v, held, false, 0, false)) {
+		vcpu_wake(vc->thread);
+		return;
+	}
+	if (v->lr) /* it may have ended there; its link to the physical one goes with that */
+		vgic_withdraw(vc, v);
+	v->held |= held;
+	v->latch = true;
+	vgic_update(vc, v);
 }
 
-bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held)
+void vgic_arrive(struct vgic_cpu *vc, struct virq *v, bool held)
 {
-	if (unlikely(!gich))
-		return inject_gic3(vc, v, held);
-	if (!inject(vc, v, held, false, 0, true))
-		return false;
-	return likely(vc->thread->state != THREAD_IDLE) || wake(vc);
+	if (unlikely(!gich || !inject(vc, v, held, false, 0, true)))
+		arrive_otherwise(vc, v, held);
+	else if (unlikely(vc->thread->state == THREAD_IDLE))
+		vcpu_wake(vc->thread);
 }
 
 static NOINLINE int sgi_otherwise(struct vgic_cpu *vc, struct virq *v, unsigned source)

@@ -39,12 +39,8 @@ static inline void virq_refresh(struct virq *v)
  * only if it has one. The last that a caller does with v: it may go to another CPU. */
 void vgic_update(struct vgic_cpu *vc, struct virq *v);
 
-/*
- * v, no SGI, arrives, with a physical interrupt (`held`) or not. Does what a latch, vgic_update and
- * vgic_flush would do in the usual case: nothing else waits, v is not pending or active, and its
- * list register, or any other one, is free. False: nothing was done.
- */
-bool vgic_inject(struct vgic_cpu *vc, struct virq *v, bool held) MUST_CHECK;
+/* v, no SGI, arrives, with a physical interrupt (`held`) or not. */
+void vgic_arrive(struct vgic_cpu *vc, struct virq *v, bool held);
 
 /* An SGI to the vCPU arrives. Always 0. */
 int vgic_sgi(struct vgic_cpu *vc, u32 intid, unsigned source);

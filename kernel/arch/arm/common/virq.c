@@ -237,17 +237,6 @@ int virq_sgi_from(struct thread *t, u64 mask, u32 intid)
 	return vgic_sgi(vc, intid, vc->index);
 }
 
-static void arrive(struct vgic_cpu *vc, struct virq *v, bool held)
-{
-	if (likely(vgic_inject(vc, v, held)))
-		return;
-	if (v->lr) /* it may have ended there; its link to the physical one goes with that */
-		vgic_withdraw(vc, v);
-	v->held |= held;
-	v->latch = true;
-	vgic_update(vc, v);
-}
-
 void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw)
 {
 	struct thread *owner;
@@ -258,14 +247,14 @@ void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw)
 	if (err)
 		klog("virtual interrupt %u of %.16s lost: %d\n", intid, t->name, err);
 	else if (owner && here(owner))
-		arrive(vgic_of(owner), v, hw != IRQ_SOFT && v->hw == hw);
+		vgic_arrive(vgic_of(owner), v, hw != IRQ_SOFT && v->hw == hw);
 	else /* not of hardware: see may_move */
 		(void)!virq_set(t, intid, TAKT_VIRQ_LATCH);
 }
 
 void vgic_timer(struct vgic_cpu *vc)
 {
-	arrive(vc, &vc->own[VGIC_TIMER], true);
+	vgic_arrive(vc, &vc->own[VGIC_TIMER], true);
 }
 
 int virq_bind(struct thread *t, u32 intid, u32 hw)

@@ -38,7 +38,7 @@ struct virq {
 	u8 sources;	      /* SGI: vCPUs that ask, not in the list register; GICv3: bit 0 */
 	u8 source;	      /* and the one that is */
 	union {
-		u64 flags; /* see vgic_inject */
+		u64 flags; /* see inject() */
 		struct {
 			bool taken; /* the list register's pending state came from the latch */
 			bool held;  /* the physical interrupt is active because of this one */
