@@ -11,7 +11,6 @@
 #include <object/gate.h>
 
 #define TAKT_ANY 0xff
-#define MAX_OPS 18 /* a table entry missing is E_OP */
 
 struct op_desc {
 	op_handler handler;
@@ -26,12 +25,34 @@ struct op_desc {
 #define C2(t, u) 2, 2, {TAKT_##t, TAKT_##u}
 #define C0_1(t) 0, 1, {TAKT_##t, 0}
 #define C1_1(t, u) 1, 2, {TAKT_##t, TAKT_##u}
-static const struct op_desc ops[TAKT_TYPES][MAX_OPS] = {
+static const struct op_desc ops[] = {
 #define OBJECT(...)
 #define OP(TYPE, type, number, NAME, name, rights, words, caps, doc)                               \
-	[TAKT_##TYPE][number] = {type##_op_##name, TAKT_##rights, words, caps},
+	{type##_op_##name, TAKT_##rights, words, caps},
 #include <takt/objects.def>
 };
+
+/* The operations of a type stand together and by number: where they begin, and above that how many
+ * there are. */
+enum {
+#define OBJECT(TYPE, type, doc) FIRST_##TYPE, BEFORE_##TYPE = FIRST_##TYPE - 1,
+#define OP(TYPE, type, number, NAME, name, rights, words, caps, doc) INDEX_##TYPE##_##NAME,
+#include <takt/objects.def>
+	COUNT_NONE = (0
+#define OBJECT(TYPE, type, doc) ), COUNT_##TYPE = (0
+#define OP(...) +1
+#include <takt/objects.def>
+	)
+};
+static const u16 ops_of[TAKT_TYPES] = {
+#define OBJECT(TYPE, type, doc) [TAKT_##TYPE] = FIRST_##TYPE | COUNT_##TYPE << 8,
+#define OP(...)
+#include <takt/objects.def>
+};
+#define OBJECT(...)
+#define OP(TYPE, type, number, NAME, name, rights, words, caps, doc)                               \
+	_Static_assert(INDEX_##TYPE##_##NAME == FIRST_##TYPE + (number), "numbers have no gaps");
+#include <takt/objects.def>
 
 int invocation_window(struct invocation *in)
 {
@@ -56,7 +77,7 @@ int invocation_give(struct invocation *in, struct object *o, u64 rights,
 static int resolve_caps(const struct op_desc *op, struct invocation *in)
 {
 	/* It goes on with an object that it began to destroy. */
-	const struct op_desc *destroy = &ops[TAKT_FACTORY][TAKT_FACTORY_DESTROY];
+	const struct op_desc *destroy = &ops[INDEX_FACTORY_DESTROY];
 	struct thread *t = in->caller;
 
 	if (in->caps < op->caps_least || in->caps > op->caps_most)
@@ -95,14 +116,13 @@ static void copy_words(u64 *to, const u64 *from)
 
 static inline int invoke_object(struct object *o, u64 rights, struct invocation *in)
 {
-	unsigned label = TAKT_TAG_LABEL(in->tag);
+	unsigned label = TAKT_TAG_LABEL(in->tag), of = ops_of[o->type];
 	const struct op_desc *op;
 
-	if (unlikely(label >= MAX_OPS))
+	if (unlikely(label >= of >> 8))
 		return TAKT_E_OP;
-	op = &ops[o->type][label];
-	if (unlikely(!op->handler))
-		return TAKT_E_OP;
+	op = &ops[(of & 0xff) + label];
+	__asm__("" : "+r"(op)); /* GCC would reckon it out twice */
 	if (unlikely(op->rights & ~rights))
 		return TAKT_E_RIGHTS;
 	if (unlikely(TAKT_TAG_WORDS(in->tag) < op->words))
