@@ -150,17 +150,8 @@ void frame_hold_objects(struct factory *f, u32 n, unsigned size_class)
 
 /* --- Objects and pages ------------------------------------------------------------------------- */
 
-static unsigned class_of(size_t size)
+void *kmem_alloc_class(struct factory *f, unsigned class)
 {
-	unsigned c = size <= 64 ? 0 : 58 - (unsigned)__builtin_clzll(size - 1);
-
-	ASSERT(c < SIZE_CLASSES);
-	return c;
-}
-
-void *kmem_alloc(struct factory *f, size_t size)
-{
-	unsigned class = class_of(size);
 	void *p = NULL;
 
 	spin_lock(&f->lock);
@@ -180,9 +171,14 @@ void *kmem_alloc(struct factory *f, size_t size)
 	p = (char *)kva(PADDR((u64)n << PAGE_SHIFT)) + ((size_t)slot << SLOT_SHIFT(class));
 out:
 	spin_unlock(&f->lock);
-	if (p)
-		memset(p, 0, (size_t)64 << class);
 	return p;
+}
+
+void *kmem_alloc(struct factory *f, size_t size)
+{
+	void *p = kmem_alloc_raw(f, size);
+
+	return p ? memset(p, 0, (size + 63) & ~63ul) : NULL;
 }
 
 void *kmem_alloc_page(struct factory *f)

@@ -51,6 +51,17 @@ void frame_table_init(void);
 /* A zeroed block of `size` bytes for an object of the factory, or null. */
 void *kmem_alloc(struct factory *f, size_t size) MUST_CHECK;
 
+/* The same, not zeroed, for who writes all of it; in slots of a size class. */
+void *kmem_alloc_class(struct factory *f, unsigned size_class) MUST_CHECK;
+static inline unsigned kmem_class(size_t size)
+{
+	return size <= 64 ? 0 : 58 - (unsigned)__builtin_clzll(size - 1);
+}
+static inline void *kmem_alloc_raw(struct factory *f, size_t size)
+{
+	return kmem_alloc_class(f, kmem_class(size));
+}
+
 /* A zeroed page that holds no objects, or null. */
 void *kmem_alloc_page(struct factory *f) MUST_CHECK;
 
@@ -73,7 +84,7 @@ static inline void frame_set_owner(struct frame *fr, const struct factory *f, un
 /* Objects with this birth may be in the frame. */
 static inline bool frame_holds(const struct frame *fr, u64 birth)
 {
-	return birth > ~__atomic_load_n(&fr->unborn, __ATOMIC_RELAXED);
+	return birth > ~LOAD_ONCE(fr->unborn);
 }
 
 /* The factory that owns the memory at p. */

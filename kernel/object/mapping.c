@@ -7,21 +7,30 @@
 
 /* --- State ----------------------------------------------------------------------------------- */
 
-/* Where in t's table the first mapping stands that ends above va. With t's lock. */
-static unsigned first_above(const struct task *t, u64 va)
+static inline u64 end_of(const struct mapping *m)
+{
+	return m->va + m->size;
+}
+
+/* Where in t's table the first mapping stands that ends above va: most likely where somebody looked
+ * the last time. With t's lock. */
+static unsigned first_above(struct task *t, u64 va)
 {
 	struct mapping *const *table = t->tables->mapping;
-	unsigned from = 0, to = t->mappings;
+	unsigned from = t->recent, to = t->mappings;
 
-	while (from < to) {
+	if (likely(from <= to && (!from || end_of(table[from - 1]) <= va) &&
+		   (from == to || end_of(table[from]) > va)))
+		return from;
+	for (from = 0; from < to;) {
 		unsigned middle = (from + to) / 2;
-		const struct mapping *m = table[middle];
 
-		if (m->va + m->size <= va)
+		if (end_of(table[middle]) <= va)
 			from = middle + 1;
 		else
 			to = middle;
 	}
+	t->recent = (u8)from;
 	return from;
 }
 
@@ -31,22 +40,27 @@ static struct mapping *mapping_at(const struct task *t, unsigned i)
 }
 
 /* A record at place i of the task's table, claimed by who makes it. With the task's lock. */
-static struct mapping *mapping_new(struct task *t, unsigned i, u64 va, u64 size, u64 flags)
+static struct mapping *mapping_new(struct task *t, unsigned i, struct memory *mem, u64 va,
+				   u64 offset, u64 size, u64 flags)
 {
-	struct mapping **place = &t->tables->mapping[i];
-	struct mapping *m = kmem_alloc(kmem_owner(t), sizeof(*m));
+	struct mapping **table = t->tables->mapping;
+	struct mapping *m = kmem_alloc_raw(kmem_owner(t), sizeof(*m));
 
 	if (!m)
 		return NULL;
-	m->type = OBJECT_INTERNAL;
-	m->claimed = true;
-	m->flags = (u32)flags;
-	m->task = t;
-	m->va = va;
-	m->size = size;
-	memmove(place + 1, place, (t->mappings - i) * sizeof(*place));
-	*place = m;
-	t->mappings++;
+	*m = (struct mapping){
+		.type = OBJECT_INTERNAL,
+		.claimed = true,
+		.flags = (u32)flags,
+		.memory = mem,
+		.task = t,
+		.va = va,
+		.size = size,
+		.offset = offset,
+	};
+	for (unsigned n = t->mappings++; n > i; n--)
+		table[n] = table[n - 1];
+	table[i] = m;
 	return m;
 }
 
@@ -55,11 +69,11 @@ static void mapping_forget(struct mapping *m)
 {
 	struct task *t = m->task;
 	unsigned i = first_above(t, m->va);
-	struct mapping **place = &t->tables->mapping[i];
+	struct mapping **table = t->tables->mapping;
 
 	ASSERT(mapping_at(t, i) == m);
-	t->mappings--;
-	memmove(place, place + 1, (t->mappings - i) * sizeof(*place));
+	for (t->mappings--; i < t->mappings; i++)
+		table[i] = table[i + 1];
 }
 
 bool mapping_claim(struct mapping *m)
@@ -150,9 +164,9 @@ static int check_part(struct memory *m, u64 offset, u64 size)
 
 /* --- Steps ----------------------------------------------------------------------------------- */
 
-static void *table_alloc(void *factory)
+static void *table_alloc(void *task)
 {
-	return kmem_alloc_page(factory);
+	return kmem_alloc_page(kmem_owner(task));
 }
 
 /* With the task's lock, of a claimed mapping. True when it has no entry any more. */
@@ -256,13 +270,11 @@ static struct mapping *mapping_begin(struct task *t, struct memory *mem, u64 va,
 		*err = check_place(t, i, va, size);
 	if (*err)
 		return NULL;
-	m = mapping_new(t, i, va, size, flags);
+	m = mapping_new(t, i, mem, va, offset, size, flags);
 	if (!m) {
 		*err = TAKT_E_NOMEM;
 		return NULL;
 	}
-	m->offset = offset;
-	m->memory = mem;
 	if (mem) {
 		mem->uses++;
 		mem->writable |= (flags & TAKT_MAP_WRITE) != 0;
@@ -271,52 +283,54 @@ static struct mapping *mapping_begin(struct task *t, struct memory *mem, u64 va,
 	return m;
 }
 
-int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 size, u64 flags)
-{
-	struct mapping *m;
-	int err;
-
-	spin_lock(&mem->lock);
-	spin_lock(&t->lock);
-	m = mapping_begin(t, mem, va, offset, size, flags, &err);
-	spin_unlock(&mem->lock);
-	if (!m) {
-		spin_unlock(&t->lock);
-		return err;
-	}
-	err = m->failed ? TAKT_E_NOMEM
-			: stage2_map(&t->space, IPADDR(va), PADDR(mem->base + offset), size, flags,
-				     table_alloc, kmem_owner(t), &m->done);
-	return grown_and_unlock(m, err);
-}
-
 static int map_next_frame(struct mapping *m, void *const *frame)
 {
 	u64 done = 0;
 	int err = stage2_map(&m->task->space, IPADDR(m->va + m->done),
 			     PADDR(kpa(frame[m->done / PAGE_SIZE]).v), PAGE_SIZE, m->flags,
-			     table_alloc, kmem_owner(m->task), &done);
+			     table_alloc, m->task, &done);
 
 	m->done += done;
 	return err;
 }
 
-int task_map_frames(struct task *t, u64 va, void *const *frame, unsigned n, u64 access)
+/* One step of a mapping of an extent, or of frames, which `offset` is the table of: whose frames they
+ * are tells a mapping that is being made from another's. */
+static int map_step(struct task *t, struct memory *mem, u64 va, u64 offset, u64 size, u64 flags)
 {
 	struct mapping *m;
-	int err = task_check_va(va, n * PAGE_SIZE);
+	int err;
 
-	if (err)
-		return err;
+	if (mem)
+		spin_lock(&mem->lock);
 	spin_lock(&t->lock);
-	/* Whose frames they are tells one that is being made from another's. */
-	m = mapping_begin(t, NULL, va, (u64)frame, n * PAGE_SIZE, access, &err);
-	if (!m) {
+	m = mapping_begin(t, mem, va, offset, size, flags, &err);
+	if (mem)
+		spin_unlock(&mem->lock);
+	if (unlikely(!m)) {
 		spin_unlock(&t->lock);
 		return err;
 	}
-	err = m->failed ? TAKT_E_NOMEM : map_next_frame(m, frame);
+	if (unlikely(m->failed))
+		err = TAKT_E_NOMEM;
+	else if (mem)
+		err = stage2_map(&t->space, IPADDR(va), PADDR(mem->base + offset), size, flags,
+				 table_alloc, t, &m->done);
+	else
+		err = map_next_frame(m, (void *const *)offset);
 	return grown_and_unlock(m, err);
+}
+
+int task_map_memory(struct task *t, struct memory *mem, u64 va, u64 offset, u64 size, u64 flags)
+{
+	return map_step(t, mem, va, offset, size, flags);
+}
+
+int task_map_frames(struct task *t, u64 va, void *const *frame, unsigned n, u64 access)
+{
+	int err = task_check_va(va, n * PAGE_SIZE);
+
+	return err ? err : map_step(t, NULL, va, (u64)frame, n * PAGE_SIZE, access);
 }
 
 int task_map_frame(struct task *t, u64 va, void *frame)
@@ -342,7 +356,7 @@ int task_op_map(struct object *self, u64 rights, struct invocation *in)
 /* --- Removing -------------------------------------------------------------------------------- */
 
 /* The mapping that starts at va, if any. With t's lock. */
-static struct mapping *starts_at(const struct task *t, u64 va)
+static struct mapping *starts_at(struct task *t, u64 va)
 {
 	struct mapping *m = mapping_at(t, first_above(t, va));
 

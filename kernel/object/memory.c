@@ -96,9 +96,9 @@ static int check_part(const struct memory *m, u64 offset, u64 size)
 	return 0;
 }
 
-int memory_settle(struct memory *m)
+int memory_settle_step(struct memory *m)
 {
-	return m->claimed && object_reclaim(kmem_owner(m)) ? E_RESTART : 0;
+	return object_reclaim(kmem_owner(m)) ? E_RESTART : 0;
 }
 
 /* --- Operations ------------------------------------------------------------------------------ */

@@ -33,7 +33,11 @@ _Static_assert(sizeof(struct memory) <= 256, "size class");
 
 /* An extent whose factory has been destroyed is free when that is reclaimed, at the latest by whoever
  * wants to use it: E_RESTART as long as this makes progress, else 0. */
-int memory_settle(struct memory *m) MUST_CHECK;
+int memory_settle_step(struct memory *m) MUST_CHECK;
+static inline int memory_settle(struct memory *m)
+{
+	return m->claimed ? memory_settle_step(m) : 0;
+}
 
 struct memory *memory_create(struct factory *f, u64 base, u64 size, unsigned kind) MUST_CHECK;
 

@@ -23,6 +23,7 @@ struct task_tables {
 };
 _Static_assert(offsetof(struct task_tables, leaf) == 0, "fastpath.S");
 _Static_assert(sizeof(struct task_tables) <= PAGE_SIZE, "one page");
+_Static_assert(TASK_MAPPINGS <= 255, "in a byte");
 
 struct task {
 	struct object object;
@@ -32,7 +33,8 @@ struct task {
 	char name[16];
 	u8 kind; /* enum takt_task_kind */
 	struct spinlock lock;	/* address space and changes of the table; lookups take none */
-	u16 mappings;		/* how many there are */
+	u8 mappings;		/* how many there are */
+	u8 recent;		/* the place in their table that was looked for last */
 	u64 reclaim_cursor;
 	struct list threads;	/* struct thread.task_link */
 	struct list guests;	/* struct thread.guest_link: vCPUs whose guest it is */

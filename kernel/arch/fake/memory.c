@@ -167,3 +167,15 @@ void __wrap_kmem_free(void *p)
 	ASAN_POISON_MEMORY_REGION((char *)p + keep, size - keep);
 	__real_kmem_free(p);
 }
+
+/* What is written by its owner as a whole, without fake_memset. */
+void *__wrap_kmem_alloc_class(struct factory *f, unsigned size_class);
+void *__real_kmem_alloc_class(struct factory *f, unsigned size_class);
+void *__wrap_kmem_alloc_class(struct factory *f, unsigned size_class)
+{
+	void *p = __real_kmem_alloc_class(f, size_class);
+
+	if (p)
+		ASAN_UNPOISON_MEMORY_REGION(p, 64ul << size_class);
+	return p;
+}

@@ -124,8 +124,8 @@ static u64 fill(struct run *r, u64 entry)
 	return (u64)(r->count - left) << r->shift;
 }
 
-int stage2_map(struct stage2 *s2, ipaddr_t ipa, paddr_t pa, u64 size, u64 flags,
-	       stage2_alloc_fn alloc, void *arg, u64 *done)
+static NOINLINE int map_step(struct stage2 *s2, u64 ipa, u64 pa, u64 size, u64 flags,
+			     stage2_alloc_fn alloc, void *arg, u64 *done)
 {
 	unsigned order = flags >> 16 & 0x3f, left = STEP_ENTRIES;
 	u64 attr = attributes(flags), at = *done, filled;
@@ -134,7 +134,7 @@ int stage2_map(struct stage2 *s2, ipaddr_t ipa, paddr_t pa, u64 size, u64 flags,
 	if (!order)
 		order = L1_SHIFT;
 	for (; at < size && left; at += filled) {
-		u64 to = pa.v + at, from = ipa.v + at;
+		u64 to = pa + at, from = ipa + at;
 
 		if (!run_to_fill(&r, s2, from, MIN(order, block_shift(from, to, size - at)), alloc,
 				 arg))
@@ -147,6 +147,41 @@ int stage2_map(struct stage2 *s2, ipaddr_t ipa, paddr_t pa, u64 size, u64 flags,
 	*done = at;
 	stage2_barrier();
 	return at < size && left ? TAKT_E_NOMEM : 0;
+}
+
+/* The entry of the page at ipa, or null where a table on the way is missing. */
+static inline u64 *page_entry(const struct stage2 *s2, u64 ipa)
+{
+	u64 l1 = s2->root[INDEX_L1(ipa)], l2;
+
+	if (unlikely((l1 & ENTRY_TYPE) != ENTRY_TABLE))
+		return NULL;
+	l2 = entry_table(l1)[INDEX_L2(ipa)];
+	if (unlikely((l2 & ENTRY_TYPE) != ENTRY_TABLE))
+		return NULL;
+	return &entry_table(l2)[INDEX_L3(ipa)];
+}
+
+/* A single page where there are tables for it: what is done most often. */
+static bool map_page(const struct stage2 *s2, u64 ipa, u64 pa, u64 flags)
+{
+	u64 *entry = page_entry(s2, ipa);
+
+	if (!entry)
+		return false;
+	*(volatile u64 *)entry = pa | attributes(flags) | ENTRY_PAGE;
+	stage2_barrier();
+	return true;
+}
+
+int stage2_map(struct stage2 *s2, ipaddr_t ipa, paddr_t pa, u64 size, u64 flags,
+	       stage2_alloc_fn alloc, void *arg, u64 *done)
+{
+	if (size == PAGE_SIZE && map_page(s2, ipa.v, pa.v, flags)) {
+		*done = size;
+		return 0;
+	}
+	return map_step(s2, ipa.v, pa.v, size, flags, alloc, arg, done);
 }
 
 /* Where ipa, which is mapped, is so. */
@@ -168,6 +203,17 @@ static u64 clear(struct run *r)
 	return (u64)(r->count - left) << r->shift;
 }
 
+static bool unmap_page(const struct stage2 *s2, u64 ipa)
+{
+	u64 *entry = page_entry(s2, ipa);
+
+	if (!entry)
+		return false;
+	*(volatile u64 *)entry = 0;
+	stage2_invalidate(s2);
+	return true;
+}
+
 /* The range is mapped as a whole: no block reaches out of it. */
 void stage2_unmap(struct stage2 *s2, ipaddr_t ipa, u64 size, u64 *done)
 {
@@ -175,6 +221,10 @@ void stage2_unmap(struct stage2 *s2, ipaddr_t ipa, u64 size, u64 *done)
 	u64 at = *done, cleared;
 	struct run r;
 
+	if (size == PAGE_SIZE && unmap_page(s2, ipa.v)) {
+		*done = size;
+		return;
+	}
 	for (; at < size && left; at += cleared) {
 		run_to_clear(&r, s2, ipa.v + at);
 		run_ends(&r, ipa.v + at, size - at, left);
