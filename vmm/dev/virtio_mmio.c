@@ -184,10 +184,11 @@ uint32_t virtq_write(struct virtio *vd, struct virtq *q, struct virtq_chain *cha
 void virtq_return(struct virtio *vd, struct virtq *q, const struct virtq_chain *chain,
 		  uint32_t written)
 {
-	struct virtq_used_elem *e = &q->used->ring[q->returned & (q->size - 1)];
+	struct virtq_used_elem *e;
 
 	if (!works(vd, q))
 		return;
+	e = &q->used->ring[q->returned & (q->size - 1)];
 	e->id = chain->head;
 	e->len = written;
 	__atomic_store_n(&q->used->idx, ++q->returned, __ATOMIC_RELEASE);
