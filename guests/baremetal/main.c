@@ -29,9 +29,12 @@
 #define MASK (1u << TICK_VIRQ | 1u << INPUT_VIRQ)
 #define TICK_HZ 1000
 
+#define EDGES 16 /* a power of two; changes of the LED that are not printed yet */
+
 struct activity {
 	void (*run)(void);
 	uint64_t every, next; /* ticks; 0: not released by the tick */
+	uint64_t instant;     /* the last one that it was released for */
 	bool urgent;
 	volatile bool due;
 };
@@ -61,31 +64,32 @@ static struct {
 	volatile uint64_t ticks, interrupts, toggles, errors;
 	volatile takt_ticks latest; /* greatest lateness of a tick */
 } seen;
-static struct edge last_edge;
+/* Written at interrupt level, and printed in the main loop, which may be late. */
+static struct edge changes[EDGES];
+static volatile unsigned changed, printed; /* free-running */
 
-/* At interrupt level, and its instant is a tick: the one that is being handled. */
+/* At interrupt level. */
 static void toggle_led(void)
 {
-	struct edge *e = &last_edge;
+	struct edge *e = &changes[changed % EDGES];
 
 	e->number = ++seen.toggles;
 	e->level = e->number & 1;
-	e->due = started + seen.ticks * tick_length;
+	e->due = started + activities[LED].instant * tick_length;
 	e->before = takt_now();
 	if (gpio_set(led, e->level))
 		seen.errors++;
 	e->after = takt_now();
+	changed += edges && changed - printed < EDGES - 1;
 	activities[EDGE].due = edges;
 }
 
 static void report_edge(void)
 {
 	static char line[EDGE_LINE];
-	uint32_t open = pv_mask();
-	struct edge e = last_edge;
 
-	pv_unmask(open);
-	pv_log(line, edge_line(line, "rtos", &e));
+	for (; printed != changed; printed++)
+		pv_log(line, edge_line(line, "rtos", &changes[printed % EDGES]));
 }
 
 static void report(void)
@@ -154,7 +158,8 @@ void pv_interrupt(unsigned n)
 
 		if (!a->every || seen.ticks < a->next)
 			continue;
-		a->next += ((seen.ticks - a->next) / a->every + 1) * a->every;
+		a->instant = seen.ticks - (seen.ticks - a->next) % a->every;
+		a->next = a->instant + a->every;
 		if (a->urgent)
 			a->run();
 		else
