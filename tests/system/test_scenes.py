@@ -23,10 +23,10 @@ from takt.tap import Failure, Steps, check                                   # n
 LINUX, RT_GUEST, NATIVE = 0, 1, 2
 NAMES = {RT_GUEST: "rtos", NATIVE: "blinker"}       # in the programs' lines
 SESSIONS = {"linux": 1, "rtos": 2, "blinker": 3, "monitor": 4}
-# ns after the instants that the programs have in mind, at worst, by what is known of a change; by the
-# LEDs' owners. FreeRTOS's way from a tick out of its idle sleep through its scheduler to the task and its
-# line alone takes 2800; 1500 are allowed there for what the kernel does with interrupts masked.
-BOUND = {"freertos": 2800 + 1500, "baremetal": 2500, "blinker": 2500}
+# ns after the instants that the programs have in mind, at worst, by what is known of a change: their
+# own way from the kernel's timer to the line takes 800 to 1300, the kernel keeps interrupts masked for
+# 1500 at most.
+BOUND = 2500
 HALF_PERIODS = 8        # of the slowest LED, in each scene
 PICTURED = 2.0          # seconds of each scene
 STALLED = 240           # seconds of the host without a change that should come
@@ -60,9 +60,8 @@ class Stage:
         self.m, self.cpus, self.exact = m, cpus, cpus == 1
         self.log = log
         m.serial.logfile_read = self.log
-        leds = description.leds(f"scenes-{cpus}")
-        self.half = {number: round(led.period * 5e8) for number, led in leds.items() if led.period}
-        self.bound = {number: BOUND[leds[number].owner] for number in (RT_GUEST, NATIVE)}
+        self.half = {number: round(led.period * 5e8)
+                     for number, led in description.leds(f"scenes-{cpus}").items() if led.period}
         self.rows, self.strips, self.typed, self.heard = [], [], 0, set()
 
     def pump(self):
@@ -189,7 +188,7 @@ def verdict(stage, name, begin, end, alive, linux):
             found.append(f"its program has not told of changes {span.untold[:8]}")
         if stage.exact and span.missed:
             found.append(f"{span.missed} changes missing")
-        if stage.exact and span.worst > stage.bound[led]:
+        if stage.exact and span.worst > BOUND:
             found.append(f"{span.worst} ns late")
         if span.earliest < 0:
             found.append(f"{-span.earliest} ns early")
