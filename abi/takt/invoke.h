@@ -34,6 +34,7 @@
 #define TAKT_MAX_WORDS 64 /* message words in all */
 #define TAKT_MAX_CAPS 4	  /* capabilities in a message */
 #define TAKT_MAX_SLOTS 16384 /* of a capability table */
+#define TAKT_THREAD_TIMERS 8 /* timer irqs of one thread that are armed at a time */
 
 /* Flavours (x8). */
 #define TAKT_CALL 0	  /* invoke x0 and wait for the answer */

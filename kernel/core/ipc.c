@@ -14,6 +14,7 @@
 #include <core/dispatch.h>
 #include <core/sched.h>
 #include <core/trace.h>
+#include <object/irq.h>
 #include <object/sc.h>
 #include <object/task.h>
 
@@ -454,6 +455,8 @@ static void begin_wait(struct thread *self)
 	c->resched = true;
 	if (self->pending && self->sc[0]) { /* who has no SC runs for its callers only */
 		take_signals(self);
+		if (unlikely(!list_empty(&self->late)))
+			irq_timers_go_on(self);
 		sc_activate(self->sc[0]);
 		return;
 	}

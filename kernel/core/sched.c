@@ -477,6 +477,8 @@ static NOINLINE void leave_slowly(struct cpu *c)
 			if (!t)
 				return;
 			c->thread = t;
+			if (unlikely(t->has_late))
+				irq_timers_go_on(t);
 			c->resched = false; /* all that asked for it is decided */
 			chosen = true;
 			if (c->sc->home->kind == TAKT_THREAD_PV)

@@ -7,6 +7,7 @@
 #include <core/riders.h>
 #include <core/sched.h>
 #include <core/trace.h>
+#include <object/irq.h>
 #include <object/sc.h>
 
 static void refuse(struct thread *t, int error)
@@ -22,6 +23,8 @@ void vcpu_resume(struct thread *t)
 		refuse(t, TAKT_E_STATE);
 		return;
 	}
+	if (unlikely(t->has_late))
+		irq_timers_go_on(t);
 	if (t->kind == TAKT_THREAD_MACHINE)
 		err = apply_riders(t);
 	else

@@ -26,6 +26,7 @@ struct irq *irq_create(struct factory *f, u32 intid, bool edge)
 	irq->timer.kind = TIMER_IRQ;
 	list_init(&irq->node.link);
 	list_init(&irq->bound);
+	list_init(&irq->late);
 	object_born(&irq->object);
 	return irq;
 }
@@ -162,26 +163,79 @@ static bool still_pending(struct irq *irq, struct thread *t)
 	return t->kind == TAKT_THREAD_PV && t->pv->pending & 1u << irq->virq;
 }
 
+/* Armed anew for the next instant that is to come. Periods that have passed are counted, not delivered
+ * in a burst. */
+static void next_period(struct irq *irq, u64 now)
+{
+	u64 next = irq->timer.when + irq->period;
+
+	if (next <= now) {
+		u64 missed = (now - next) / irq->period + 1;
+
+		irq->overruns += missed;
+		next += missed * irq->period;
+	}
+	if (next > now)
+		timer_start(this_cpu(), &irq->timer, next);
+	else
+		irq->thread->timers--; /* time itself ends before */
+}
+
+/* It was in `state` before this arrival: whether another one would tell it nothing new. */
+static bool heard(const struct irq *irq, const struct thread *t, u8 state)
+{
+	if (irq->target == IRQ_THREAD)
+		return t->pending & irq->badge;
+	return this_cpu()->thread != t && t->state == state;
+}
+
+/*
+ * A thread that does not get to run, because others are more urgent or it has no time, is not to
+ * interrupt them with each of its periods. Its timer halts until it has taken the signal.
+ */
 void irq_timer_fired(struct irq *irq, u64 now)
 {
 	struct thread *t = irq->thread;
+	u8 state = t->state;
 
-	if (irq->period) {
-		u64 next = irq->timer.when + irq->period;
-
-		/* Late by whole periods: they are counted, not delivered in a burst. */
-		if (next <= now) {
-			u64 missed = (now - next) / irq->period + 1;
-
-			irq->overruns += missed;
-			next += missed * irq->period;
-		}
-		if (next > now) /* else time itself ends before */
-			timer_start(this_cpu(), &irq->timer, next);
-	}
 	if (still_pending(irq, t))
 		irq->overruns++;
 	deliver(irq);
+	if (!irq->period) {
+		t->timers--;
+	} else if (heard(irq, t, state)) {
+		list_add_tail(&t->late, &irq->late);
+		t->has_late = t->kind != TAKT_THREAD_PLAIN;
+	} else {
+		next_period(irq, now);
+	}
+}
+
+static void go_on(struct irq *irq)
+{
+	list_del(&irq->late);
+	next_period(irq, now_ticks());
+}
+
+void irq_timers_go_on(struct thread *t)
+{
+	t->has_late = false;
+	while (!list_empty(&t->late)) /* TAKT_THREAD_TIMERS at most */
+		go_on(list_first(&t->late, struct irq, late));
+}
+
+static bool armed(const struct irq *irq)
+{
+	return irq->timer.queued || !list_empty(&irq->late);
+}
+
+static void disarm(struct irq *irq)
+{
+	if (!armed(irq))
+		return;
+	timerq_remove(&this_cpu()->timers, &irq->timer);
+	list_del(&irq->late);
+	irq->thread->timers--;
 }
 
 /* --- Operations ------------------------------------------------------------------------------ */
@@ -204,7 +258,7 @@ static void unbind(struct irq *irq)
 
 	if (irq->target == IRQ_UNBOUND)
 		return;
-	timerq_remove(&this_cpu()->timers, &irq->timer);
+	disarm(irq);
 	if (irq->target == IRQ_VCPU && t->machine)
 		(void)!virq_bind(t, irq->virq, IRQ_SOFT);
 	if (irq->brings_sc)
@@ -367,13 +421,18 @@ int irq_op_timer(struct object *self, u64 rights, struct invocation *in)
 	if (period && (period < platform.counter_hz / 100000 || period > TAKT_NEVER / 2))
 		return TAKT_E_RANGE;
 	ON_ITS_CPU(irq);
+	if (at != TAKT_NEVER && !armed(irq) && irq->thread->timers == TAKT_THREAD_TIMERS)
+		return TAKT_E_QUOTA;
+	if (!list_empty(&irq->late))
+		go_on(irq); /* it has missed periods meanwhile */
 	in->w[0] = irq->overruns;
 	irq->overruns = 0;
 	irq->period = period;
-	if (at == TAKT_NEVER)
-		timerq_remove(&this_cpu()->timers, &irq->timer);
-	else
+	disarm(irq);
+	if (at != TAKT_NEVER) {
+		irq->thread->timers++;
 		timer_start(this_cpu(), &irq->timer, at);
+	}
 	return 0;
 }
 

@@ -31,6 +31,7 @@ struct irq {
 	struct cpu *on;	       /* bound: that CPU; for others to compare only */
 	struct inbox_node node;
 	struct timer timer;
+	struct list late; /* periodic, but halted: in the thread's list */
 	u64 period, overruns;
 };
 _Static_assert(sizeof(struct irq) <= 256, "size class");
@@ -47,6 +48,9 @@ void irq_unbind_all(struct thread *t);
 void irq_arrive(struct irq *irq);
 /* The same, on the target's CPU. */
 void irq_deliver(struct irq *irq);
+/* The thread, on this CPU, has taken its signals, or is a vCPU that is about to run: periodic timers
+ * that were halted for that go on. */
+void irq_timers_go_on(struct thread *t);
 /* Its kernel timer fired; on its CPU. */
 void irq_timer_fired(struct irq *irq, u64 now);
 

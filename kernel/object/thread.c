@@ -35,6 +35,7 @@ struct thread *thread_create(struct factory *f, const u64 name[2])
 	list_init(&t->parked);
 	list_init(&t->gates);
 	list_init(&t->irqs);
+	list_init(&t->late);
 	list_init(&t->task_link);
 	list_init(&t->guest_link);
 	list_init(&t->node.link);
@@ -244,6 +245,7 @@ int thread_op_start(struct object *self, u64 rights, struct invocation *in)
 	t->faulted = false;
 	t->regs = &t->frame;
 	t->pending = 0;
+	irq_timers_go_on(t);
 	t->state = THREAD_RUN;
 	if (t->sc[0])
 		sc_activate(t->sc[0]);
@@ -339,10 +341,12 @@ int thread_op_attach(struct object *self, u64 rights, struct invocation *in)
 				event_attached(t, i);
 			return 0;
 		}
-		if (t->state == THREAD_RUN || t->state == THREAD_OPEN || t->state == THREAD_WANT)
+		if (t->state == THREAD_RUN || t->state == THREAD_OPEN || t->state == THREAD_WANT) {
 			sc_activate(sc);
-		else if (t->state == THREAD_WAIT && t->pending)
+		} else if (t->state == THREAD_WAIT && t->pending) {
 			thread_signal(t, 0); /* it could not take them without time */
+			irq_timers_go_on(t);
+		}
 		return 0;
 	}
 	return TAKT_E_QUOTA;

@@ -58,6 +58,7 @@ struct thread {
 			bool faulted : 1;  /* its open call is a fault message, */
 			bool timed_out : 1;  /* to its time-out gate */
 			bool has_events : 1; /* vCPU: `events` is not 0 */
+			bool has_late : 1; /* vCPU: `late` is not empty */
 			bool remote_caller; /* `caller` lives on another CPU */
 		};
 	};
@@ -86,6 +87,8 @@ struct thread {
 	bool may_transfer;  /* and whether that lets capabilities through */
 	struct list gates;  /* struct gate.bound: whose target it is */
 	struct list irqs;   /* struct irq.bound: they hold it to its CPU */
+	struct list late;   /* struct irq.late */
+	u8 timers;	    /* of `irqs`, those whose timers are armed, the late ones included */
 	struct list want_link;	/* in somebody's wanters */
 	struct list parked;	/* SCs whose chain's tip is this thread, blocked */
 	/* An invocation on another CPU (THREAD_BLOCKED). */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Irqs: triggered, from kernel timers, from a hardware line. */
+#include <stdio.h>
+
 #include "harness.h"
 
 #define PAGE ((uint64_t)TAKT_PAGE_SIZE)
@@ -234,7 +236,7 @@ TEST(timer_errors)
 /* Many at once: all arrive, each at its time. */
 TEST(many_timers)
 {
-	enum { N = 24 };
+	enum { N = TAKT_THREAD_TIMERS };
 	takt_slot irq[N];
 	takt_ticks start = in_ms(2);
 
@@ -248,11 +250,95 @@ TEST(many_timers)
 			CHECK_OK(takt_irq_timer(irq[i], TAKT_NEVER, 0, NULL));
 	while (takt_now() < start + us(100) * N)
 		;
+	/* Those that are stopped and those that have come make room. */
 	for (unsigned i = 0; i < N; i++)
 		if (i % 3)
 			irqs_await(1ull << i);
 		else
 			CHECK(quiet(1ull << i, 0));
+}
+
+TEST(no_more_timers_than_that)
+{
+	takt_slot irq[TAKT_THREAD_TIMERS + 1];
+
+	for (unsigned i = 0; i <= TAKT_THREAD_TIMERS; i++) {
+		irq[i] = irq_new(1ull << i);
+		CHECK_ERR(takt_irq_timer(irq[i], in_ms(1000), ms(1), NULL),
+			  i < TAKT_THREAD_TIMERS ? 0 : TAKT_E_QUOTA);
+	}
+	CHECK_OK(takt_irq_timer(irq[3], in_ms(500), 0, NULL)); /* another instant is no other timer */
+	CHECK_OK(takt_irq_unbind(irq[5]));
+	CHECK_OK(takt_irq_timer(irq[TAKT_THREAD_TIMERS], in_ms(1), 0, NULL));
+	irqs_await(1ull << TAKT_THREAD_TIMERS);
+	CHECK_OK(takt_irq_timer(irq[TAKT_THREAD_TIMERS], in_ms(1), 0, NULL));
+}
+
+struct pest {
+	struct worker *worker;
+	takt_slot irq[TAKT_THREAD_TIMERS];
+	takt_ticks start;
+};
+
+/* All the timers that it may have, as fast as they go, and out of step with each other. */
+static void be_a_pest(void *arg)
+{
+	struct pest *p = arg;
+	struct takt_msg m = {0};
+
+	for (unsigned i = 0; i < TAKT_THREAD_TIMERS; i++) {
+		CHECK_OK(takt_irq_bind_thread(p->irq[i], p->worker->slot, 1ull << i));
+		CHECK_OK(takt_irq_timer(p->irq[i], p->start + us(i) / 2, us(10), NULL));
+	}
+	for (;;)
+		CHECK_OK(takt_wait(&m, TAKT_NEVER));
+}
+
+/* What is taken from who runs without a pause: no step of its own is an eighth of a microsecond. */
+static takt_ticks taken(takt_ticks during)
+{
+	takt_ticks last = takt_now(), end = last + during, lost = 0;
+
+	while (last < end) {
+		takt_ticks now = takt_now();
+
+		if (now - last > us(1) / 8)
+			lost += now - last;
+		last = now;
+	}
+	return lost;
+}
+
+/* Hundreds of timers of less urgent threads. */
+TEST(timers_of_less_urgent_threads)
+{
+	enum { PESTS = 24 };
+	takt_ticks first, later, start = in_ms(50);
+
+	if (!exact_time())
+		test_skip("it takes counted time to measure");
+	for (unsigned i = 0; i < PESTS; i++) {
+		struct pest *p = pool_new(sizeof(*p));
+
+		for (unsigned j = 0; j < TAKT_THREAD_TIMERS; j++) {
+			p->irq[j] = slot_new();
+			CHECK_OK(takt_create_irq(test_factory, p->irq[j]));
+		}
+		p->worker = worker_new(be_a_pest, p);
+		p->worker->prio = 10;
+		p->start = start;
+		worker_start(p->worker);
+	}
+	(void)irqs_within(1ull << 62, start - us(100)); /* they arm them, and wait */
+	first = taken(ms(2));
+	later = taken(ms(5));
+	printf("# %u timers took %llu ns at first, then %llu\n", PESTS * TAKT_THREAD_TIMERS,
+	       (unsigned long long)takt_ticks_to_ns(first),
+	       (unsigned long long)takt_ticks_to_ns(later));
+	/* Each comes once for the thread that waits, once for the one that does not run. */
+	CHECK(first >= PESTS * TAKT_THREAD_TIMERS * us(1) / 8);
+	CHECK(first <= 2 * PESTS * TAKT_THREAD_TIMERS * us(1));
+	CHECK(later <= us(20));
 }
 
 TEST(timer_on_another_cpu)
@@ -391,6 +477,8 @@ static const struct test tests[] = {
 	T(timer_overruns),
 	T(timer_errors),
 	T(many_timers),
+	T(no_more_timers_than_that),
+	T(timers_of_less_urgent_threads),
 	T(timer_on_another_cpu),
 	T(a_level_line_is_held_until_ack),
 	T(an_unbound_line_is_masked),

@@ -211,6 +211,7 @@ static void check_event_scs(const struct thread *t)
 
 static void check_thread(const struct thread *t)
 {
+	unsigned armed = 0;
 	bool active = t->state == THREAD_RUN || t->state == THREAD_OPEN || t->state == THREAD_WANT;
 
 	check_edges(t);
@@ -243,7 +244,14 @@ static void check_thread(const struct thread *t)
 		const struct irq *irq = container_of(it, struct irq, bound);
 
 		HOLDS(irq->object.birth && irq->thread == t, "bound to what is no irq");
+		armed += irq->timer.queued || !list_empty(&irq->late);
+		if (!list_empty(&irq->late) && irq->target == IRQ_THREAD &&
+		    t->kind == TAKT_THREAD_PLAIN)
+			HOLDS(t->pending & irq->badge, "a timer halted for a signal that was taken");
 	}
+	HOLDS(armed == t->timers && armed <= TAKT_THREAD_TIMERS, "%u timers, not %u", armed,
+	      t->timers);
+	HOLDS(t->kind == TAKT_THREAD_PLAIN || list_empty(&t->late) || t->has_late);
 	for (unsigned i = 0; i < THREAD_SCS; i++)
 		HOLDS(!t->sc[i] || t->sc[i]->cpu == t->cpu, "an SC of another CPU");
 	if (t->task)

@@ -83,6 +83,143 @@ TEST(a_timer_is_punctual_and_counts_overruns)
 	CHECK(compartment_end());
 }
 
+static unsigned interrupts; /* of the timer of CPU 0 */
+
+/* As advance(), and counts. */
+static void pass(u64 ticks)
+{
+	u64 end = fake_now + ticks;
+
+	for (u64 next = fake_next_timer(); next < end; next = fake_next_timer()) {
+		fake_now = MAX(fake_now, next);
+		interrupts++;
+		settle();
+	}
+	fake_now = end;
+}
+
+/* Timers of a thread that does not get to run, for it is less urgent: two interrupts for each, however
+ * long that lasts; what it missed is counted, and it goes on in step. */
+TEST(a_timer_halts_until_its_signal_is_taken)
+{
+	u64 period = FAKE_HZ / 100000;
+	struct irq *irq;
+	u64 at;
+
+	CHECK(set_up(0));
+	irq = ROOT_OBJECT(irq, IRQ);
+	CHECK(!root_call(WAITER, TAKT_THREAD_DETACH, W(), C(WAITER + 1), 0));
+	make_sc(WAITER + 7, 10, 0, FAKE_HZ / 100, FAKE_HZ / 100);
+	CHECK(!root_call(WAITER, TAKT_THREAD_ATTACH, W(), C(WAITER + 7), 0));
+	user_flavour(other, TAKT_WAIT);
+	root_sleep();
+	CHECK(waiter->state == THREAD_WAIT);
+	CHECK(!root_call(OTHER, TAKT_THREAD_CANCEL, W(), C(), 0));
+	at = fake_now + 100000;
+	CHECK(!root_call(IRQ, TAKT_IRQ_TIMER, W(at, period), C(), 0));
+	root_sleep();
+	interrupts = 0;
+	pass(100000 + 50 * period + period / 2);
+	CHECK(signalled() && waiter->pending && cpus[0].thread == other);
+	CHECK(interrupts <= 2 + (50 * period + 100000) / (FAKE_HZ / 100) + 1);
+	CHECK(!irq->timer.queued && waiter->timers == 1);
+	user_flavour(other, TAKT_WAIT);
+	settle();
+	user_flavour(waiter, TAKT_WAIT);
+	settle();
+	CHECK(signalled() && irq->timer.queued && irq->timer.when == at + 51 * period);
+	CHECK(irq->overruns == 49);
+	user_flavour(waiter, TAKT_WAIT);
+	settle();
+	CHECK(waiter->state == THREAD_WAIT);
+	pass(period);
+	CHECK(signalled() && irq->overruns == 49);
+	CHECK(compartment_end());
+}
+
+/* No time, or no life: the timer waits for that as well, and goes on with it. */
+TEST(timers_of_threads_that_cannot_take_them)
+{
+	u64 period = FAKE_HZ / 1000;
+	struct irq *irq;
+
+	for (unsigned stopped = 0; stopped < 2; stopped++) {
+		CHECK(set_up(0));
+		irq = ROOT_OBJECT(irq, IRQ);
+		root_sleep();
+		if (stopped)
+			CHECK(!root_call(WAITER, TAKT_THREAD_STOP, W(), C(), 0));
+		else
+			CHECK(!root_call(WAITER, TAKT_THREAD_DETACH, W(), C(WAITER + 1), 0));
+		CHECK(!root_call(IRQ, TAKT_IRQ_TIMER, W(fake_now + period, period), C(), 0));
+		root_sleep();
+		advance(10 * period);
+		CHECK(waiter->pending == 4 && !irq->timer.queued);
+		if (stopped)
+			CHECK(!root_call(WAITER, TAKT_THREAD_START, W(0x8000, 0, 0), C(), 0));
+		else
+			CHECK(!root_call(WAITER, TAKT_THREAD_ATTACH, W(), C(WAITER + 1), 0));
+		CHECK(irq->timer.queued && irq->timer.when > fake_now);
+		root_sleep();
+		CHECK(stopped || signalled());
+		CHECK(compartment_end());
+	}
+}
+
+TEST(eight_timers_for_a_thread)
+{
+	CHECK(set_up(0));
+	for (unsigned i = 0; i <= TAKT_THREAD_TIMERS; i++) {
+		u64 slot = SLOT_FREE + 20 + i;
+		s64 wanted = i < TAKT_THREAD_TIMERS ? 0 : TAKT_E_QUOTA;
+
+		make_irq(slot);
+		CHECK(!root_call(slot, TAKT_IRQ_BIND_THREAD, W(1ul << i), C(WAITER), 0));
+		CHECK(root_call(slot, TAKT_IRQ_TIMER, W(fake_now + FAKE_HZ, 0), C(), 0) == wanted);
+	}
+	/* Another instant for one of them, or one less, or one that has fired, makes room or none. */
+	CHECK(!root_call(SLOT_FREE + 20, TAKT_IRQ_TIMER, W(fake_now + 100, 0), C(), 0));
+	CHECK(root_call(IRQ, TAKT_IRQ_TIMER, W(fake_now, 0), C(), 0) == TAKT_E_QUOTA);
+	CHECK(!root_call(SLOT_FREE + 21, TAKT_IRQ_TIMER, W(TAKT_NEVER, 0), C(), 0));
+	CHECK(!root_call(SLOT_FREE + 21, TAKT_IRQ_TIMER, W(TAKT_NEVER, 0), C(), 0));
+	CHECK(!root_call(IRQ, TAKT_IRQ_TIMER, W(fake_now + FAKE_HZ, 0), C(), 0));
+	CHECK(!root_call(SLOT_FREE + 22, TAKT_IRQ_UNBIND, W(), C(), 0));
+	CHECK(waiter->timers == TAKT_THREAD_TIMERS - 1);
+	root_sleep();
+	advance(200);
+	CHECK(waiter->timers == TAKT_THREAD_TIMERS - 2);
+	CHECK(compartment_end());
+}
+
+/* The vCPU that does not get to run: the same, until it does. */
+TEST(timers_of_a_vcpu_that_does_not_run)
+{
+	u64 period = FAKE_HZ / 100000;
+	struct thread *v;
+	struct irq *irq;
+
+	CHECK(set_up(0));
+	irq = ROOT_OBJECT(irq, IRQ);
+	v = make_thread(VCPU, TASK, 0, TAKT_THREAD_PV);
+	make_sc(VCPU + 1, 10, 0, FAKE_HZ / 100, FAKE_HZ / 100);
+	CHECK(!root_call(VCPU, TAKT_THREAD_ATTACH, W(), C(VCPU + 1), 0));
+	CHECK(!root_call(IRQ, TAKT_IRQ_UNBIND, W(), C(), 0));
+	CHECK(!root_call(IRQ, TAKT_IRQ_BIND_VCPU, W(3), C(VCPU), 0));
+	CHECK(!root_call(VCPU, TAKT_THREAD_START, W(0x8000, 0, 0), C(), 0));
+	root_sleep(); /* `other` keeps the CPU from it */
+	CHECK(!root_call(IRQ, TAKT_IRQ_TIMER, W(fake_now + period, period), C(), 0));
+	root_sleep();
+	CHECK(cpus[0].thread == other);
+	advance(20 * period + period / 2);
+	CHECK(v->pv->pending == 1u << 3 && !irq->timer.queued && v->has_late);
+	user_flavour(other, TAKT_WAIT);
+	settle();
+	CHECK(cpus[0].thread == v && irq->timer.queued && !v->has_late && irq->overruns >= 18);
+	advance(3 * period); /* while it runs, each of them arrives */
+	CHECK(irq->timer.queued);
+	CHECK(compartment_end());
+}
+
 TEST(periods_out_of_range)
 {
 	static const u64 bad[] = {1, FAKE_HZ / 100000 - 1, TAKT_NEVER, TAKT_NEVER - 1, 1ul << 63};
@@ -164,6 +301,10 @@ int main(void)
 	RUN(trigger_wakes);
 	RUN(two_triggers_are_one_message);
 	RUN(a_timer_is_punctual_and_counts_overruns);
+	RUN(a_timer_halts_until_its_signal_is_taken);
+	RUN(timers_of_threads_that_cannot_take_them);
+	RUN(eight_timers_for_a_thread);
+	RUN(timers_of_a_vcpu_that_does_not_run);
 	RUN(periods_out_of_range);
 	RUN(a_line_is_held_until_ack);
 	RUN(paravirtual_interrupts_nest_by_number);
