@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""FreeRTOS as a paravirtual guest: its own tests, its shell, its end. Where it is at hand."""
+"""FreeRTOS as a paravirtual guest: its own tests, its shell, its end, and which scheduling context its
+tasks run on. Where it is at hand."""
 
 import pathlib
 import re
@@ -13,6 +14,9 @@ from takt.tap import Steps, check                                            # n
 
 CHECKS = 24             # of 5 virtual seconds
 LED = 1
+# ns: the tasks' work, what interrupts may add to that of an urgent one, the hog's turn, and how late
+# the urgent task may be.
+WORK, STOLEN, HOG, LATE = 50000, 10000, 400000, 5000
 
 
 def built(system):
@@ -65,10 +69,32 @@ def shell(steps):
             steps.done(f"{command}: the program ends with a message, and is started again")
 
 
+def tag(steps, number):
+    """What runs how long, in counted time, where a hog is between the base and the tick's context."""
+    with machine.Machine(lambda trace: machine.command(f"freertos-tag-{number}", trace, smp=1,
+                                                       icount=True)) as m:
+        scenario.expect(m.serial, r"tag: late (\d+) ns, urgent (\d+) ns, background (\d+) ns\r", 120,
+                        "no figures")
+        return [int(group) for group in m.serial.match.groups()]
+
+
+def tags(steps):
+    late, urgent, background = tag(steps, 1)
+    check(late <= LATE, f"the urgent task is {late} ns late")
+    check(urgent <= WORK + STOLEN, f"the urgent task's work takes {urgent} ns")
+    check(background >= WORK + HOG, f"the hog does not interrupt the background: {background} ns")
+    steps.done(f"a task with the tick's tag: {late} ns late; the hog interrupts the other one only")
+    late, urgent, background = tag(steps, 0)
+    check(urgent >= WORK + HOG or late >= HOG, f"without a tag it is as good: {late}, {urgent} ns")
+    check(background >= WORK + HOG, f"the hog does not interrupt the background: {background} ns")
+    steps.done(f"the same on the base: the hog interrupts both, {late} ns late, {urgent} ns")
+
+
 if __name__ == "__main__":
     steps = Steps()
     if built("freertos"):
         steps.run(shell)
+        steps.run(tags)
     if built("freertos-upstream"):
         steps.run(upstream)
     if not steps.count:
