@@ -77,7 +77,7 @@ static inline bool publish(struct cpu *c, int prio)
 {
 	if (c->prio == prio)
 		return true;
-	*(volatile int *)&c->prio = prio;
+	STORE_ONCE(c->prio, prio);
 	dmb_ish(); /* pairs with inbox_post */
 	return !inbox_above(&c->inbox, prio);
 }
@@ -116,7 +116,7 @@ static inline bool hand_over(struct cpu *c, struct sc *sc, struct thread *t)
 	c->sc = sc;
 	c->slice_end = now + left;
 	c->thread = t;
-	*(volatile int *)&c->prio = (int)prio;
+	STORE_ONCE(c->prio, (int)prio);
 	dmb_ish(); /* as publish() */
 	if (unlikely(inbox_top(&c->inbox) >= 0))
 		c->resched = true;

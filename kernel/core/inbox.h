@@ -51,7 +51,7 @@ void inbox_close(unsigned cpu, struct inbox_node *node);
 /* Highest priority of what waits, -1 if nothing. */
 static inline int inbox_top(const struct inbox *in)
 {
-	u64 levels = *(const volatile u64 *)&in->levels;
+	u64 levels = LOAD_ONCE(in->levels);
 
 	return levels ? 63 - __builtin_clzll(levels) : -1;
 }
@@ -59,7 +59,7 @@ static inline int inbox_top(const struct inbox *in)
 /* Something waits that is more urgent than `prio`. */
 static inline bool inbox_above(const struct inbox *in, int prio)
 {
-	u64 levels = *(const volatile u64 *)&in->levels;
+	u64 levels = LOAD_ONCE(in->levels);
 
 	return unlikely(levels) && 63 - __builtin_clzll(levels) > prio;
 }

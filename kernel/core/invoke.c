@@ -235,7 +235,7 @@ void syscall_entry(struct thread *t)
 	case TAKT_YIELD:
 		t->regs->x[0] = 0;
 		sched_yield();
-		break;
+		return;
 	case TAKT_RESUME:
 		vcpu_resume(t);
 		break;
@@ -248,4 +248,5 @@ void syscall_entry(struct thread *t)
 		finish(t, TAKT_E_OP);
 		break;
 	}
+	sched_leave();
 }

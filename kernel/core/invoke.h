@@ -39,7 +39,7 @@ struct invocation {
 
 typedef int (*op_handler)(struct object *self, u64 rights, struct invocation *in);
 
-/* From the trap handler: the running thread made the system call. */
+/* From the trap handler: the running thread made the system call. The kernel can be left then. */
 void syscall_entry(struct thread *t);
 
 /*

@@ -30,14 +30,12 @@ u64 log_head(void)
 
 bool log_waiting(void)
 {
-	return __atomic_load_n(&out_tail, __ATOMIC_RELAXED) !=
-		       __atomic_load_n(&out_head, __ATOMIC_RELAXED) ||
-	       fault_dump_waiting();
+	return LOAD_ONCE(out_tail) != LOAD_ONCE(out_head) || fault_dump_waiting();
 }
 
 size_t log_room(void)
 {
-	return LOG_SIZE - (out_head - __atomic_load_n(&out_tail, __ATOMIC_RELAXED));
+	return LOG_SIZE - (out_head - LOAD_ONCE(out_tail));
 }
 
 static void drain(size_t most)
@@ -84,12 +82,12 @@ void log_booted(void)
 
 void log_console(bool on)
 {
-	__atomic_store_n(&quiet, !on, __ATOMIC_RELAXED);
+	STORE_ONCE(quiet, !on);
 }
 
 static bool echo(void)
 {
-	return !__atomic_load_n(&quiet, __ATOMIC_RELAXED);
+	return !LOAD_ONCE(quiet);
 }
 
 /* The room in the ring. What is lost is counted, and told as soon as there is room for that and for what

@@ -559,40 +559,60 @@ void sched_leave(void)
 	}
 }
 
-/* To the next one at this priority, in no call, from a round-robin SC. */
+/* From a round-robin SC to the next one at its priority, of a native thread in no call. */
 static inline bool yield_simply(struct cpu *c)
 {
 	struct sc *old = c->sc, *sc = c->next;
+	bool direct = likely(sc);
+	struct thread *t;
 	u64 now;
 
-	if (c->not_fast || !old || !round_robin(old) || ready_top(c) != (int)old->prio)
+	if (unlikely(c->not_fast) || unlikely(!old) || unlikely(!round_robin(old)))
 		return false;
-	if (!sc)
+	if (unlikely(!direct)) {
+		if (!(c->ready_levels >> old->prio))
+			return false;
 		sc = ready_first(c, (int)old->prio);
-	if (sc->home->state != THREAD_RUN || sc->home->in_guest || sc->home->caller)
+	}
+	t = sc->home;
+	if (unlikely(sc->prio != old->prio) || unlikely(t->wait_word != RUN_PLAINLY) ||
+	    unlikely(t->caller))
 		return false;
-	ready_remove(c, sc);
+	if (likely(direct))
+		c->next = NULL;
+	else
+		ready_remove(c, sc);
 	now = now_ticks();
-	sc_charge(old, now);
-	if (!old->refill.amount)
-		old->refill.amount = old->budget;
-	ready_insert(c, old, false);
+	old->consumed += now - old->started;
+	old->refill.amount =
+		now + sched_min_budget <= c->slice_end ? c->slice_end - now : old->budget;
+	old->state = SC_READY;
+	if (unlikely(c->ready_levels >> old->prio))
+		ready_enqueue(c, old, false);
+	else
+		c->next = old;
 	sc_run(c, sc, now);
-	c->thread = sc->home;
+	c->thread = t;
 	c->chain_deadline = TAKT_NEVER;
+	context_switch(c, t);
 	timer_by(c, c->slice_end);
 	return true;
+}
+
+static NOINLINE void yield_slowly(struct cpu *c)
+{
+	c->resched = true;
+	if (c->sc)
+		sc_put(c, now_ticks(), false);
+	sched_leave();
 }
 
 void sched_yield(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (likely(yield_simply(c)))
-		return;
-	c->resched = true;
-	if (c->sc)
-		sc_put(c, now_ticks(), false);
+	if (unlikely(!yield_simply(c)))
+		yield_slowly(c);
 }
 
 /* --- The timer ------------------------------------------------------------------------------ */

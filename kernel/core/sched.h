@@ -78,7 +78,7 @@ void sc_deactivate(struct sc *sc);
 /* The SCs that are parked on the thread look for their chains' tips again. */
 void sc_unpark_all(struct thread *t);
 
-/* Takes the SC off the CPU; it goes to the tail of its queue. For yield. */
+/* Takes the SC off the CPU; it goes to the tail of its queue. What sched_leave does is done, too. */
 void sched_yield(void);
 
 /* Updates sc->consumed of the running SC without ending its turn. */

@@ -51,6 +51,10 @@ typedef struct {
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* A relaxed atomic access, for which GCC would not use an address with an offset. */
+#define LOAD_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define STORE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
+
 /* a + b without overflow, or false. */
 static inline MUST_CHECK bool add_ok(u64 a, u64 b, u64 *sum)
 {

@@ -32,7 +32,7 @@ struct thread *gate_target_elsewhere(const struct gate *g);
 
 static inline struct thread *gate_target(const struct gate *g, unsigned cpu)
 {
-	struct thread *t = __atomic_load_n(&g->target[cpu], __ATOMIC_RELAXED);
+	struct thread *t = LOAD_ONCE(g->target[cpu]);
 
 	return likely(t) ? t : gate_target_elsewhere(g);
 }

@@ -107,7 +107,7 @@ static bool handle(struct fiber *f)
 	switch (f->event) {
 	case EVENT_SVC:
 		syscall_entry(t);
-		break;
+		return true;
 	case EVENT_FAULT:
 		if (t->in_guest)
 			vcpu_exit(t, TAKT_EXIT_FAULT, f->syndrome, f->address);

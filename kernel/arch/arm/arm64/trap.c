@@ -67,9 +67,11 @@ void trap_sync(void)
 		guest_trap(c, esr);
 		return;
 	}
-	if (likely(class == EC_SVC64))
+	if (likely(class == EC_SVC64)) {
 		syscall_entry(t);
-	else if (class == EC_FP)
+		return;
+	}
+	if (class == EC_FP)
 		fp_trap(c, t);
 	else
 		native_trap(t, esr);
