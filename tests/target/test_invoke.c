@@ -176,14 +176,14 @@ static bool exists(unsigned type, unsigned number)
 
 TEST(unknown_operations)
 {
-	static const unsigned beyond[] = {18, 19, 0x7f, 0x100, 0x7fff, 0x8000, 0xfff0, 0xffff};
+	static const unsigned beyond[] = {0x40, 0x7f, 0x100, 0x7fff, 0x8000, 0xfff0, 0xffff};
 	struct op op = {.name = "no operation", .words = 6};
 
 	make_samples();
 	for (op.type = 1; op.type < TAKT_TYPES; op.type++) {
 		if (op.type == TAKT_GATE)
 			continue; /* every label is its server's */
-		for (op.number = 0; op.number < 18; op.number++)
+		for (op.number = 0; op.number < 0x40; op.number++)
 			if (!exists(op.type, op.number))
 				expect(&op, "unknown",
 				       invoke(&op, sample[op.type], good(&op), 6, 0), TAKT_E_OP);
