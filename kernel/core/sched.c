@@ -66,7 +66,13 @@ static inline void sc_queue(struct cpu *c, struct sc *sc, bool at_head)
 	ready_insert(c, sc, at_head);
 }
 
-static void raise_depleted(struct sc *sc)
+/* Where it is rare. */
+static NOINLINE void sc_queue_apart(struct cpu *c, struct sc *sc)
+{
+	sc_queue(c, sc, false);
+}
+
+static NOINLINE void raise_depleted(struct sc *sc)
 {
 	struct object *irq = weak_get(sc->depleted_irq);
 
@@ -91,13 +97,19 @@ static inline void sc_put(struct cpu *c, u64 now, bool at_head)
 		raise_depleted(sc);
 }
 
+/* Its slice is used up, or given up. */
+static NOINLINE void sc_put_last(struct cpu *c, u64 now)
+{
+	sc_put(c, now, false);
+}
+
 /* Apart, so that sc_activate needs no stack frame for it. */
 static COLD void activate_traced(struct sc *sc)
 {
 	struct cpu *c = this_cpu();
 
 	TRACE(c, ACTIVATED, sc->prio, sc->object.birth, sc->home->object.birth);
-	sc_queue(c, sc, false);
+	sc_queue_apart(c, sc);
 }
 
 void sc_activate(struct sc *sc)
@@ -209,7 +221,7 @@ static void park(struct sc *sc, struct thread *t, u64 deadline)
 		timer_start(&cpus[sc->cpu], &sc->timer, deadline);
 }
 
-static void unpark(struct sc *sc)
+static NOINLINE void unpark(struct sc *sc)
 {
 	sc_deactivate(sc);
 	sc_activate(sc);
@@ -603,7 +615,7 @@ static NOINLINE void yield_slowly(struct cpu *c)
 {
 	c->resched = true;
 	if (c->sc)
-		sc_put(c, now_ticks(), false);
+		sc_put_last(c, now_ticks());
 	sched_leave();
 }
 
@@ -626,7 +638,7 @@ static void sc_timer_due(struct cpu *c, struct sc *sc)
 	}
 	TRACE(c, REPLENISHED, sc->prio, sc->object.birth, sc->home->object.birth,
 	      sc->refill.amount);
-	sc_queue(c, sc, false);
+	sc_queue_apart(c, sc);
 }
 
 static void thread_timer_due(struct thread *t)
@@ -688,6 +700,6 @@ void sched_timer(void)
 		c->resched = true;
 	}
 	if (c->slice_end <= now)
-		sc_put(c, now, false);
+		sc_put_last(c, now);
 	program_timer(c);
 }
