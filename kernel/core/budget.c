@@ -72,6 +72,8 @@ void sc_charge_refills(struct sc *sc, u64 now, u64 used)
 		next->amount += h->amount;
 		refill_pop(sc);
 	}
-	if (used) /* more than the whole budget in one stretch: each further one costs its period */
+	if (used) { /* more than the whole budget in one stretch: each further one costs its period */
+		used = MIN(used, sched_most_debt);
 		h->time += used / sc->budget * sc->period + used % sc->budget;
+	}
 }

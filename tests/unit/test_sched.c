@@ -121,6 +121,45 @@ TEST(gets_its_whole_budget_when_alone)
 	CHECK(compartment_end());
 }
 
+/* The clock goes on by `stall` while a thread runs that has 1 of 20 ms. When does it run again? */
+static bool next_after(u64 stall, u64 *wait)
+{
+	struct sc *sc;
+
+	compartment(60);
+	make_task(TASK);
+	if (!start(T1, 20, FAKE_HZ / 1000, FAKE_HZ / 50))
+		return false;
+	sc = ROOT_OBJECT(sc, T1 + 1);
+	root_sleep();
+	if (cpus[0].sc != sc)
+		return false;
+	fake_now += stall;
+	*wait = fake_now;
+	settle();
+	while (cpus[0].sc != sc)
+		pass(sc, FAKE_HZ);
+	*wait = fake_now - *wait;
+	return compartment_end();
+}
+
+TEST(an_overrun_is_paid_back)
+{
+	u64 ms = FAKE_HZ / 1000, wait;
+
+	CHECK(next_after(ms, &wait) && wait == 19 * ms);
+	CHECK(next_after(ms + ms / 20, &wait) && wait == 19 * ms);
+	CHECK(next_after(ms + ms / 10, &wait) && wait == 19 * ms);
+}
+
+TEST(a_stall_is_not)
+{
+	u64 ms = FAKE_HZ / 1000, wait;
+
+	CHECK(next_after(15 * ms, &wait) && wait == 5 * ms + ms / 10);
+	CHECK(next_after(10000 * ms, &wait) && wait == 0);
+}
+
 TEST(round_robin_is_fair)
 {
 	u64 slice = FAKE_HZ / 1000, begin;
@@ -168,6 +207,8 @@ int main(void)
 	world_boot(1);
 	RUN(never_more_than_its_budget_in_a_period);
 	RUN(gets_its_whole_budget_when_alone);
+	RUN(an_overrun_is_paid_back);
+	RUN(a_stall_is_not);
 	RUN(round_robin_is_fair);
 	RUN(yield_goes_behind_its_equals);
 	return tap_done();
