@@ -9,12 +9,13 @@ FREERTOS_DEMO_PATH ?=
 CROSS := build/aarch64
 CROSS_CLANG := build/aarch64-clang
 HOST := build/host
+FUZZ := build/fuzz
 FREERTOS := -Dfreertos_path=$(FREERTOS_KERNEL_PATH) -Dfreertos_demo_path=$(FREERTOS_DEMO_PATH)
 
 # A variable that may name a folder: one that has this file.
 has = [ -z "$($(1))" ] || [ -f "$($(1))/$(2)" ] || { echo "$(1): no $(3) ($(2)) in $($(1))" >&2; exit 1; }
 
-.PHONY: all configure clang clang-target host demo trace test endurance scenarios bench check docs setup clean help
+.PHONY: all configure clang clang-target host demo trace test endurance fuzz scenarios bench check docs setup clean help
 
 all: configure
 	@ninja -C $(CROSS)
@@ -60,6 +61,15 @@ test: all clang-target host
 endurance: all
 	@tests/run endurance
 
+FUZZ_SECONDS ?= 600
+fuzz: setup
+	@[ -f $(FUZZ)/build.ninja ] || CC=clang meson setup -Db_sanitize=address,undefined \
+		-Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link $(FUZZ)
+	@ninja --quiet -C $(FUZZ) tests/fuzz/fuzz-libfuzzer
+	@mkdir -p $(FUZZ)/corpus
+	@$(FUZZ)/tests/fuzz/fuzz-libfuzzer -max_len=16384 -max_total_time=$(FUZZ_SECONDS) \
+		-artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus
+
 scenarios: all
 	@tests/system/test_scenes.py all
 
@@ -87,7 +97,7 @@ setup:
 
 # Keeps what was downloaded.
 clean:
-	rm -rf $(CROSS) $(CROSS_CLANG) $(HOST)
+	rm -rf $(CROSS) $(CROSS_CLANG) $(HOST) $(FUZZ)
 
 help:
 	@echo "make                      build the kernel, the programs and the systems"
@@ -95,6 +105,7 @@ help:
 	@echo "make trace [SYSTEM=demo]  record a second of it, for ui.perfetto.dev or chrome://tracing"
 	@echo "make test                 build, then run all tests"
 	@echo "make endurance            hostile tasks on 4 CPUs for minutes, Linux on all machines"
+	@echo "make fuzz [FUZZ_SECONDS=600]  the kernel under random system calls, guided by libFuzzer"
 	@echo "make scenarios            what may become of the demo's three, on 1, 2 and 4 CPUs; a table, a picture"
 	@echo "make bench [NAMES=\"...\"]  measure"
 	@echo "make check [SYSTEM=demo] [BOARD=file.dtb]  check a system's description; it may be a .dts file"

@@ -154,11 +154,95 @@ TEST(a_late_cancellation_leaves_the_next_invocation_alone)
 	CHECK(met);
 }
 
+/* --- A circle of calls over two CPUs, which nobody detects -------------------------------- */
+
+#define BACK (SLOT_FREE + 11)
+
+static struct thread *server;
+
+/* The client waits for the server on the other CPU, which waits for the client. */
+static void circle(bool *tap_ok, u64 deadline)
+{
+	compartment(80);
+	make_task(TASK);
+	client = make_runner(CLIENT, TASK, 0, 20);
+	server = make_runner(SERVER, TASK, 1, 10);
+	make_gate(GATE, 1, SERVER);
+	make_gate(BACK, 2, CLIENT);
+	give_cap(TASK, 10, GATE, TAKT_R_ALL);
+	give_cap(TASK, 11, BACK, TAKT_R_ALL);
+	user_flavour(server, TAKT_WAIT);
+	root_sleep();
+	user_call(client, 10, 7, W(1), C(), 0);
+	if (deadline)
+		user_deadline(client, deadline);
+	settle();
+	CHECK(server->caller == client);
+	user_call(server, 11, 7, W(1), C(), 0);
+	settle();
+	CHECK(client->state == THREAD_BLOCKED && server->state == THREAD_BLOCKED);
+}
+
+static bool ends_with(const struct thread *t, s64 result)
+{
+	return user_done(t) && user_result(t) == result;
+}
+
+TEST(a_circle_ends_with_its_deadline)
+{
+	circle(tap_ok, fake_now + FAKE_HZ);
+	advance(FAKE_HZ / 2);
+	CHECK(client->state == THREAD_BLOCKED && server->state == THREAD_BLOCKED);
+	advance(FAKE_HZ);
+	CHECK(ends_with(client, TAKT_E_TIMEOUT) && server->state == THREAD_BLOCKED);
+	user_flavour(client, TAKT_WAIT); /* now it serves the other one */
+	settle();
+	CHECK(client->state == THREAD_RUN && client->caller == server && client->regs->x[8] == 2);
+	user_flavour(client, TAKT_REPLY_WAIT);
+	settle();
+	CHECK(ends_with(server, 0));
+	CHECK(compartment_end());
+}
+
+TEST(a_circle_is_ended_by_others)
+{
+	static const struct {
+		u64 whom;
+		u64 op; /* 99: destroyed */
+		s64 result; /* of the other one; 1: waits on */
+	} ways[] = {
+		{CLIENT, TAKT_THREAD_CANCEL, 1}, {SERVER, TAKT_THREAD_CANCEL, 1},
+		{CLIENT, TAKT_THREAD_STOP, TAKT_E_GONE}, {SERVER, TAKT_THREAD_STOP, TAKT_E_GONE},
+		{CLIENT, 99, TAKT_E_GONE}, {SERVER, 99, TAKT_E_GONE},
+		{SLOT_FACTORY, 0, 0}, /* left as it is, for the end of all */
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
+		struct thread *it, *other;
+
+		circle(tap_ok, 0);
+		it = ways[i].whom == CLIENT ? client : server;
+		other = it == client ? server : client;
+		if (ways[i].op == 99)
+			CHECK(!root_call(SLOT_FACTORY, TAKT_FACTORY_DESTROY, W(), C(ways[i].whom), 0));
+		else if (ways[i].whom != SLOT_FACTORY)
+			CHECK(!root_call(ways[i].whom, ways[i].op, W(), C(), 0));
+		root_sleep();
+		if (ways[i].op == TAKT_THREAD_CANCEL)
+			CHECK(ends_with(it, TAKT_E_CANCELED) && other->state == THREAD_BLOCKED);
+		else if (ways[i].result)
+			CHECK(ends_with(other, ways[i].result));
+		CHECK(compartment_end());
+	}
+}
+
 int main(void)
 {
 	world_boot(3);
 	RUN(a_destroyer_hurries_a_late_cancellation);
 	RUN(a_cancellation_overtakes_what_it_is_for);
 	RUN(a_late_cancellation_leaves_the_next_invocation_alone);
+	RUN(a_circle_ends_with_its_deadline);
+	RUN(a_circle_is_ended_by_others);
 	return tap_done();
 }
