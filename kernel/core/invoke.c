@@ -4,6 +4,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/dispatch.h>
 #include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/sched.h>
@@ -195,18 +196,30 @@ static void invoke(struct thread *t)
 	}
 }
 
-bool invoke_quickly(struct object *o, u64 rights, struct invocation *in)
+/* Apart, so that invoke_quickly saves few registers. */
+static NOINLINE struct takt_frame *invoked(struct invocation *in, int err)
 {
 	struct cpu *c = this_cpu();
 	struct thread *t = in->caller;
-	int err = invoke_object(o, rights, in);
 
-	if (likely(!err && sched_same(c)))
-		return true;
-	if (!err || err == E_RESTART)
+	if (likely(!err)) { /* as finish(); the caller is of this CPU */
+		copy_words(&t->regs->x[2], in->w);
+		t->regs->x[0] = t->regs->x[1] = 0;
+		return leave_quickly(c);
+	}
+	if (err == E_RESTART)
 		copy_words(&t->regs->x[2], in->w);
 	finish(t, err);
-	return false;
+	return LEAVE_DECIDE;
+}
+
+struct takt_frame *invoke_quickly(struct object *o, u64 rights, struct invocation *in)
+{
+	int err = invoke_object(o, rights, in);
+
+	if (likely(!err && sched_same(this_cpu())))
+		return NULL;
+	return invoked(in, err);
 }
 
 void invoke_here(struct thread *caller)

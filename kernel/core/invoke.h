@@ -44,10 +44,11 @@ void syscall_entry(struct thread *t);
 
 /*
  * From fastpath.S: the running thread invokes o, which is no gate and lives. `in` is filled in up to
- * the window; of the thread's frame, x0..x17, x30 and pc are saved. True if it worked and the thread
- * goes on, with the words in `in`; else the frame has the result and sched_leave is to follow.
+ * the window; of the thread's frame, x0..x17, x30 and pc are saved. Null if it worked and the thread
+ * goes on, with the words in `in`; else the frame has the result, and what is to follow: see
+ * LEAVE_DECIDE.
  */
-bool invoke_quickly(struct object *o, u64 rights, struct invocation *in);
+struct takt_frame *invoke_quickly(struct object *o, u64 rights, struct invocation *in);
 
 /* Does the invocation of `caller` here; from the inbox. */
 void invoke_here(struct thread *caller);

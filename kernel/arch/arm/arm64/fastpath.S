@@ -345,7 +345,7 @@ object_call:
 	mov	x2, sp
 	bl	invoke_quickly
 	ldr	x16, [sp, #INVOCATION_FRAME]
-	cbz	w0, 1f
+	cbnz	x0, 1f
 	ldp	x2, x3, [sp, #INVOCATION_W(0)]
 	ldp	x4, x5, [sp, #INVOCATION_W(2)]
 	ldp	x6, x7, [sp, #INVOCATION_W(4)]
@@ -362,6 +362,7 @@ object_call:
 	dsb	nsh
 	isb
 1:	mov	sp, x16
+	tbz	x0, #0, leave_switched
 	b	leave_changed
 
 	/* The answer to a slot without an object needs nothing but the registers used so far. */

@@ -145,7 +145,6 @@ leave_scratch:
 	return
 
 	/* x0 says what is to follow: see LEAVE_DECIDE. */
-	.global leave_irq
 leave_irq:
 	tbz	x0, #0, leave_switched
 
@@ -161,6 +160,7 @@ leave_changed:
 	b	kernel_exit
 
 	/* The frame at x0 is that of a native context, which is loaded already. */
+	.global leave_switched
 leave_switched:
 	save_pc
 	save_kept
