@@ -53,6 +53,8 @@ static MUST_CHECK int find(struct thread *t, u32 intid, struct thread **owner, s
 		return TAKT_E_RANGE;
 	*v = shared_at(g, intid - VGIC_PRIVATE);
 	had = (u8)virq_owner(*v);
+	if (likely(had == vgic_of(t)->index) && here(t)) /* and stays so: only this CPU gives it away */
+		return 0;
 	if (had == VGIC_NOBODY) {
 		u8 self = vgic_of(t)->index;
 
