@@ -13,8 +13,10 @@
 #define DEFAULT_BUDGET_US 1000
 #define DEFAULT_PERIOD_US 10000
 #define HIGHEST_PRIORITY (TAKT_PRIORITIES - 2) /* above is root */
+/* What the kernel takes, and systems/schema.toml says. */
+#define LEAST_BUDGET_US 2
 #define LEAST_PERIOD_US 10
-#define GREATEST_PERIOD_US 1000000000
+#define GREATEST_PERIOD_US 60000000
 #define MAX_EVENTS 7
 #define PRIVATE_IRQS 32 /* of a vCPU */
 #define MAX_SIZE (1ull << 40)
@@ -114,7 +116,7 @@ static int parse_budget(struct desc *d, const char *budget_name, const char *per
 
 	if (!err && *budget > *period)
 		*budget = *period;
-	return err ? err : get_number(d, budget_name, 1, *period, budget);
+	return err ? err : get_number(d, budget_name, LEAST_BUDGET_US, *period, budget);
 }
 
 /* "priorities": the range for the scheduling contexts that the program makes. */
@@ -155,12 +157,14 @@ static int parse_events(struct desc *d, unsigned vcpus_per_cpu)
 		uint64_t budget = fdt32_ld(cell + 2), period = fdt32_ld(cell + 3);
 
 		if (priority > HIGHEST_PRIORITY || period < LEAST_PERIOD_US ||
-		    period > GREATEST_PERIOD_US || !budget || budget > period)
+		    period > GREATEST_PERIOD_US || budget < LEAST_BUDGET_US || budget > period)
 			return complain(d->name, "event-scheduling",
 					"interrupt %u: priority %u is not in 0..%u, or %u us are no "
-					"budget for a period of %u us, or that is not in %d..%d us",
+					"budget (of at least %d us) for a period of %u us, or that is not "
+					"in %d..%d us",
 					fdt32_ld(cell), priority, HIGHEST_PRIORITY, (unsigned)budget,
-					(unsigned)period, LEAST_PERIOD_US, GREATEST_PERIOD_US);
+					LEAST_BUDGET_US, (unsigned)period, LEAST_PERIOD_US,
+					GREATEST_PERIOD_US);
 		d->lowest = priority < d->lowest ? priority : d->lowest;
 		d->highest = priority > d->highest ? priority : d->highest;
 		if (budget == period && d->unbounded <= priority)

@@ -204,7 +204,10 @@ TEST(numbers_out_of_range)
 	CHECK(parse_one("cpu", CPUS) && says("p: cpu: 2 is not in 0..1"));
 	CHECK(parse_one("cpus", CPUS) && says("p: cpus: CPU 2 is not in 0..1"));
 	CHECK(parse_one("period-us", 1) && says("p: period-us: 1 is not in"));
-	CHECK(parse_one("budget-us", 10001) && says("p: budget-us: 10001 is not in 1..10000"));
+	CHECK(parse_one("budget-us", 10001) && says("p: budget-us: 10001 is not in 2..10000"));
+	CHECK(parse_one("budget-us", 1) && says("p: budget-us: 1 is not in 2..10000"));
+	CHECK(parse_one("period-us", 60000001) && says("p: period-us: 60000001 is not in"));
+	CHECK(parse_one("period-us", 60000000) == 0);
 	CHECK(parse_one("kernel-memory", 4096) && says("p: kernel-memory: 4096 is not in"));
 	CHECK(parse_one("stack", 0x20000) && says("p: stack: "));
 	CHECK(parse_one("share", 1001) && says("p: share: 1001 is not in"));
@@ -361,9 +364,10 @@ TEST(wrong_events)
 	static const uint32_t wrong[][4] = {
 		{27, 63, 50, 1000},	/* root's priority */
 		{27, 40, 0, 1000},	/* no budget */
+		{27, 40, 1, 1000},	/* less than the kernel takes */
 		{27, 40, 1001, 1000},	/* more than all */
 		{27, 40, 5, 9},		/* too short a period */
-		{27, 40, 5, 1000000001},	/* too long a one */
+		{27, 40, 5, 60000001},	/* too long a one */
 		{27, ~0u, ~0u, ~0u},
 	};
 	uint32_t many[32];
