@@ -95,6 +95,7 @@ int control_handle(struct compartment *c, struct takt_msg *m, unsigned *words, b
 	unsigned rights = BADGE_RIGHTS(m->badge);
 	struct control_account account;
 	struct control_info info;
+	int err;
 
 	switch (TAKT_TAG_LABEL(m->tag)) {
 	case CONTROL_COUNT:
@@ -121,8 +122,9 @@ int control_handle(struct compartment *c, struct takt_msg *m, unsigned *words, b
 	case CONTROL_KILL:
 		if (!(rights & CONTROL_RIGHT_COMMAND))
 			return TAKT_E_RIGHTS;
-		*due = true;
-		return handle_command((uint8_t)TAKT_TAG_LABEL(m->tag), m);
+		err = handle_command((uint8_t)TAKT_TAG_LABEL(m->tag), m);
+		*due = !err;
+		return err;
 	case CONTROL_SHUTDOWN:
 		return rights & CONTROL_RIGHT_POWER ? handle_shutdown(m) : TAKT_E_RIGHTS;
 	default:

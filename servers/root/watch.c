@@ -12,14 +12,17 @@
 
 static takt_slot self_irq; /* to itself: there is something to act on */
 static takt_slot window;
-static bool due; /* the call that is being handled gives reason to act */
+/* The call that is being handled gives reason to act. One that changes nothing must not: acting is at
+ * root's priority and on root's time. */
+static bool due;
 
 /* Of several ends the first one counts. The thread that is in the fault stays so. */
 static int handle_fault(struct compartment *c, const struct takt_msg *m)
 {
 	uint8_t none = END_NONE;
 
-	if (atomic_compare_exchange_strong(&c->end, &none, END_FAULT))
+	due = atomic_compare_exchange_strong(&c->end, &none, END_FAULT);
+	if (due)
 		c->fault = *m;
 	return 1;
 }
@@ -28,7 +31,8 @@ static int handle_exit(struct compartment *c, const struct takt_msg *m)
 {
 	uint8_t none = END_NONE;
 
-	if (atomic_compare_exchange_strong(&c->end, &none, END_EXIT))
+	due = atomic_compare_exchange_strong(&c->end, &none, END_EXIT);
+	if (due)
 		c->code = TAKT_TAG_WORDS(m->tag) ? (int)m->w[0] : 0;
 	return 0;
 }
@@ -55,16 +59,16 @@ static int handle_call(struct takt_msg *m, unsigned *words)
 	c = &compartments[m->badge & BADGE_INDEX];
 	if (m->badge & BADGE_CONTROL)
 		return control_handle(c, m, words, &due);
-	if (!(m->badge & BADGE_FAULT) && TAKT_TAG_LABEL(m->tag) == ROOT_NOTIFY)
-		return take_irq(m, c->server_irq);
-	due = true;
 	/* A program may call its fault gate, too, but that is no fault. */
 	if (m->badge & BADGE_FAULT)
 		return fault ? handle_fault(c, m) : TAKT_E_OP;
 	switch (TAKT_TAG_LABEL(m->tag)) {
 	case ROOT_READY:
+		due = !c->told_ready;
 		c->told_ready = true;
 		return 0;
+	case ROOT_NOTIFY:
+		return take_irq(m, c->server_irq);
 	case ROOT_EXIT:
 		return handle_exit(c, m);
 	default:

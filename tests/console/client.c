@@ -124,7 +124,7 @@ static void expect(const char *what, takt_slot to, const struct takt_msg *messag
 
 static void wrong_messages(void)
 {
-	takt_slot control = env_cap("control-console"), irq = env_slot_alloc();
+	takt_slot control = env_cap("control-console"), irq = env_slots_alloc(3);
 	struct takt_msg notify = {.tag = TAKT_TAG(CONSOLE_NOTIFY, 0, 1)};
 
 	expect("no such session", env_cap("no-console"), MSG(CONSOLE_WRITE, 2, 0, 1, 'x'),
@@ -151,6 +151,11 @@ static void wrong_messages(void)
 		printf("no irq to try with\n");
 	notify.cap[0] = irq + 1;
 	expect("notify without right", session, &notify, TAKT_E_RIGHTS);
+	if (takt_create_gate(TAKT_SELF_FACTORY, 1, irq + 2) ||
+	    takt_thread_bind_gate(TAKT_SELF_THREAD, irq + 2))
+		printf("no gate to try with\n");
+	notify.cap[0] = irq + 2;
+	expect("notify a gate that nobody answers at", session, &notify, TAKT_E_TYPE);
 	notify.cap[0] = irq;
 	for (unsigned n = 0; n < 1000; n++)
 		expect("notify again and again", session, &notify, 0);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* States and policies, and what root refuses. */
+#include <takt/proto/root.h>
+
 #include "tester.h"
 
 static void stopped_and_started(void)
@@ -99,6 +101,31 @@ static void killed_while_starting(void)
 	   good, 2 * rounds);
 }
 
+/* What root is to trigger. A gate whose server never answers must not be: that would be a call. */
+static void signals(void)
+{
+	takt_slot gate = env_slots_alloc(3), irq = gate + 1, weak = gate + 2,
+		  root = env_cap("root");
+	struct takt_msg m = {.tag = TAKT_TAG(ROOT_NOTIFY, 0, 0)};
+	unsigned good = 0;
+
+	ok(!takt_create_gate(TAKT_SELF_FACTORY, 1, gate) &&
+		   !takt_thread_bind_gate(TAKT_SELF_THREAD, gate) &&
+		   !takt_create_irq(TAKT_SELF_FACTORY, irq) &&
+		   !takt_task_cap_copy(TAKT_SELF_TASK, irq, weak, TAKT_R_IRQ_BIND),
+	   "a gate, an irq, an irq without the right to trigger it");
+	ok(takt_call(root, &m) == TAKT_E_MSG, "no signal at all");
+	ok(root_notify(root, gate) == TAKT_E_TYPE &&
+		   control_notify_by(control_look, gate) == TAKT_E_TYPE,
+	   "a gate is no signal");
+	ok(root_notify(root, weak) == TAKT_E_RIGHTS, "nor is an irq that may not be triggered");
+	for (unsigned i = 0; i < 1000; i++)
+		good += !root_notify(root, irq) && !root_ready(root);
+	ok(good == 1000, "a thousand times the same costs nothing: %u good results", good);
+	/* It is root's no longer when it is gone. */
+	ok(!takt_factory_destroy(TAKT_SELF_FACTORY, irq), "it may go away");
+}
+
 static void refused(void)
 {
 	unsigned v = find("wait"), n = (unsigned)control_count(control);
@@ -106,17 +133,18 @@ static void refused(void)
 	struct control_info info;
 
 	ok(control_command(control_look, CONTROL_START, v) == TAKT_E_RIGHTS &&
-	   control_command(control_look, CONTROL_SHUTDOWN, 0) == TAKT_E_RIGHTS,
+		   control_command(control_look, CONTROL_SHUTDOWN, 0) == TAKT_E_RIGHTS,
 	   "no commands without the right");
 	ok(control_info(control_look, v, &info) == 0, "looking is free");
 	ok(control_info(control, n, &info) == TAKT_E_RANGE &&
-	   control_command(control, CONTROL_START, n) == TAKT_E_RANGE &&
-	   control_command(control, CONTROL_SHUTDOWN, 2) == TAKT_E_RANGE,
+		   control_command(control, CONTROL_START, n) == TAKT_E_RANGE &&
+		   control_command(control, CONTROL_SHUTDOWN, 2) == TAKT_E_RANGE,
 	   "numbers out of range");
 	ok(takt_call(control, &m) == TAKT_E_MSG, "messages that are too short");
 	m.tag = TAKT_TAG(99, 6, 0);
 	ok(takt_call(control, &m) == TAKT_E_OP, "unknown operations");
 	ok(control_notify_by(control_look, TAKT_SELF_TASK) == TAKT_E_TYPE, "signals that are none");
+	signals();
 	ok(control_command(control, CONTROL_START, find("broken")) == TAKT_E_INVAL,
 	   "what is described wrongly");
 }
