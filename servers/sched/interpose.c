@@ -148,36 +148,35 @@ static int check_cpu(const struct target *t, uint64_t cpu)
 	return 0;
 }
 
-static int info(struct sched_thread *t, const struct target *target, struct takt_msg *m)
+/* What the kernel says about the CPU that is meant. */
+static int ask(struct sched_thread *t, const struct target *target, enum takt_op op,
+	       struct takt_msg *m)
 {
-	struct takt_msg ask = {.tag = TAKT_TAG(TAKT_SCHEDULER_INFO, 1, 0)};
+	struct takt_msg to = {.tag = TAKT_TAG(op, 1, 0)};
 	int err = check_cpu(target, m->w[0]);
 
 	if (err)
 		return err;
-	ask.w[0] = place_look(t->sched, target, m->w[0]);
-	err = takt_call(target->scheduler, &ask);
-	if (err)
-		return err;
-	memcpy(m->w, ask.w, sizeof(m->w));
+	to.w[0] = place_look(t->sched, target, m->w[0]);
+	err = takt_call(target->scheduler, &to);
+	memcpy(m->w, to.w, sizeof(m->w));
+	return err;
+}
+
+static int info(struct sched_thread *t, const struct target *target, struct takt_msg *m)
+{
+	int err = ask(t, target, TAKT_SCHEDULER_INFO, m);
+
 	if (target->child)
 		m->w[2] = target->child->mask;
-	return server_words(m, 6);
+	return err ? err : server_words(m, 6);
 }
 
 static int account(struct sched_thread *t, const struct target *target, struct takt_msg *m)
 {
-	struct takt_msg ask = {.tag = TAKT_TAG(TAKT_SCHEDULER_ACCOUNT, 1, 0)};
-	int err = check_cpu(target, m->w[0]);
+	int err = ask(t, target, TAKT_SCHEDULER_ACCOUNT, m);
 
-	if (err)
-		return err;
-	ask.w[0] = place_look(t->sched, target, m->w[0]);
-	err = takt_call(target->scheduler, &ask);
-	if (err)
-		return err;
-	memcpy(m->w, ask.w, sizeof(m->w));
-	return server_words(m, 3);
+	return err ? err : server_words(m, 3);
 }
 
 static int bind_all(const struct sched *s, takt_slot gate)
