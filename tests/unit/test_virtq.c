@@ -57,30 +57,16 @@ void vmm_log(const char *format, ...)
 	logged++;
 }
 
-void tree_begin(struct tree *f, const char *name, uint64_t unit)
-{
-	(void)f, (void)name, (void)unit;
-}
-void tree_end(struct tree *f)
-{
-	(void)f;
-}
+/* The tree is not looked at here. */
+/* clang-format off */
+void tree_begin(struct tree *f, const char *name, uint64_t unit) { (void)f, (void)name, (void)unit; }
+void tree_end(struct tree *f) { (void)f; }
 void tree_prop(struct tree *f, const char *name, const void *data, unsigned size)
-{
-	(void)f, (void)name, (void)data, (void)size;
-}
-void tree_string(struct tree *f, const char *name, const char *value)
-{
-	(void)f, (void)name, (void)value;
-}
-void tree_reg(struct tree *f, uint64_t base, uint64_t size)
-{
-	(void)f, (void)base, (void)size;
-}
-void tree_interrupt(struct tree *f, uint32_t intid)
-{
-	(void)f, (void)intid;
-}
+{ (void)f, (void)name, (void)data, (void)size; }
+void tree_string(struct tree *f, const char *name, const char *value) { (void)f, (void)name, (void)value; }
+void tree_reg(struct tree *f, uint64_t base, uint64_t size) { (void)f, (void)base, (void)size; }
+void tree_interrupt(struct tree *f, uint32_t intid) { (void)f, (void)intid; }
+/* clang-format on */
 
 /* --- A device, and a driver for it ------------------------------------------------------------ */
 
@@ -97,8 +83,12 @@ static void on_notify(struct virtio *vd, struct vcpu *v, unsigned queue)
 }
 
 static const uint8_t config[6] = {1, 2, 3, 4, 5, 6};
-static const struct virtio_ops ops = {.id = 3, .queues = 2, .reset = on_reset, .notify = on_notify,
-				      .config = config, .config_size = sizeof(config)};
+static const struct virtio_ops ops = {.id = 3,
+				      .queues = 2,
+				      .reset = on_reset,
+				      .notify = on_notify,
+				      .config = config,
+				      .config_size = sizeof(config)};
 static struct device device = {.machine = &machine, .state = &virtio};
 static struct virtq *const q = &virtio.queue[0];
 
@@ -365,8 +355,8 @@ TEST(queues_where_none_can_be)
 		{SIZE, DESC_AT, AVAIL_AT, USED_AT + 2},
 		{SIZE, GUEST_RAM - 16, AVAIL_AT, USED_AT},
 		{SIZE, END - SIZE * 16 + 16, AVAIL_AT, USED_AT},
-		{SIZE, DESC_AT, END - 4 - SIZE * 2, USED_AT},	 /* without used_event */
-		{SIZE, DESC_AT, AVAIL_AT, END - 4 - SIZE * 8},	 /* without avail_event */
+		{SIZE, DESC_AT, END - 4 - SIZE * 2, USED_AT},  /* without used_event */
+		{SIZE, DESC_AT, AVAIL_AT, END - 4 - SIZE * 8}, /* without avail_event */
 		{SIZE, 0, AVAIL_AT, USED_AT},
 		{SIZE, DESC_AT, UINT64_MAX - 1, USED_AT},
 		{SIZE, DESC_AT, AVAIL_AT, UINT64_MAX - 3},
@@ -513,10 +503,11 @@ TEST(a_reset_while_a_chain_is_under_way)
 }
 
 /* One that does anything: nothing is touched beyond its memory, and nothing goes on for ever. */
-static uint32_t seed = 1;
 
 static uint32_t any(void)
 {
+	static uint32_t seed = 1;
+
 	seed = seed * 1664525 + 1013904223;
 	return seed >> 8;
 }
@@ -551,7 +542,8 @@ static void do_anything(void)
 		avail()->idx = (uint16_t)(any() % 32 ? q->taken + any() % SIZE : any());
 		break;
 	case 3:
-		avail()->ring[any() % (SIZE + 1)] = (uint16_t)(any() % (any() % 32 ? SIZE : SIZE + 2));
+		avail()->ring[any() % (SIZE + 1)] =
+			(uint16_t)(any() % (any() % 32 ? SIZE : SIZE + 2));
 		break;
 	case 4:
 	case 5:

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Devices of the board that belong to the guest: it has their registers mapped, and their interrupts
- * come from the kernel and end without an exit. What is routed as "device", "device.1", ... lies where
- * `device-addresses` says, one after the other, and "irq", "irq.1", ... have the numbers of
- * `device-irqs`. Both are clear of what the board has of its own (machine.h).
+ * Devices of the board that belong to the guest: it has their registers mapped, and their
+ * interrupts come from the kernel and end without an exit. What is routed as "device", "device.1",
+ * ... lies where `device-addresses` says, one after the other, and "irq", "irq.1", ... have the
+ * numbers of `device-irqs`. Both are clear of what the board has of its own (machine.h).
  *
- * With `device-compatible`, a string for each device, these have nodes in the guest's tree, each with
- * one block of registers and, while there are any left, one interrupt.
+ * With `device-compatible`, a string for each device, these have nodes in the guest's tree, each
+ * with one block of registers and, while there are any left, one interrupt.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +68,8 @@ static int map_block(struct machine *m, struct pass_through *p, unsigned n)
 	return err;
 }
 
-/* A line whose handler was under way in the last guest is free again; one that is high interrupts the
- * next one as soon as that enables it. */
+/* A line whose handler was under way in the last guest is free again; one that is high interrupts
+ * the next one as soon as that enables it. */
 static int bind(struct machine *m, struct pass_through *p, unsigned n)
 {
 	uint32_t intid = env_cell("device-irqs", n);

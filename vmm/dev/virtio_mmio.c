@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "virtio_mmio.h"
 #include "../core/log.h"
+#include "virtio_mmio.h"
 
 enum virtio_register {
 	VIRTIO_MAGIC = 0x000,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux's init for measuring how long the boot takes: prints the counter, which runs since reset, and
- * switches the machine off. System calls by hand, there is no C library.
+ * Linux's init for measuring how long the boot takes: prints the counter, which runs since reset,
+ * and switches the machine off. System calls by hand, there is no C library.
  */
 #include <stdint.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest that measures what its machine costs it, in virtual time: an instruction is a nanosecond, a
- * tick of the counter sixteen. Figures are means of many operations, since a single one is known to
- * a tick only. Prints a line "NAME VALUE V" for each at the end, when nobody else has anything to say
- * on that line, then switches its machine off. GICv2.
+ * A guest that measures what its machine costs it, in virtual time: an instruction is a nanosecond,
+ * a tick of the counter sixteen. Figures are means of many operations, since a single one is known
+ * to a tick only. Prints a line "NAME VALUE V" for each at the end, when nobody else has anything
+ * to say on that line, then switches its machine off. GICv2.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,8 +20,8 @@
 #define GICC_IAR 0x0c
 #define GICC_EOIR 0x10
 #define TIMER 27
-/* The board's clock, passed through: it interrupts when its counter is what MR says, at once if it is
- * that already. */
+/* The board's clock, passed through: it interrupts when its counter is what MR says, at once if it
+ * is that already. */
 #define RTC 0x0b000000ul
 #define RTC_DR 0x00
 #define RTC_MR 0x04
@@ -246,7 +246,10 @@ void guest_main(void)
 	store(GICD, 1);
 	enable(SGI);
 	enable(TIMER);
-	__asm__ volatile("strb %w0, [%1]" : : "r"(1), "r"(GICD + GICD_ITARGETSR + RTC_IRQ) : "memory");
+	__asm__ volatile("strb %w0, [%1]"
+			 :
+			 : "r"(1), "r"(GICD + GICD_ITARGETSR + RTC_IRQ)
+			 : "memory");
 	enable(RTC_IRQ);
 	store(GICC + GICC_PMR, 0xff);
 	store(GICC, 1);

@@ -8,7 +8,8 @@
 
 #define UART 0x09000000ul
 #define GAPS 128
-#define GAP 40 /* ticks: more than any loop here, less than a switch to the other guest and back */
+#define GAP 40 /* ticks: more than any loop here, less than a switch to the other guest and back   \
+		*/
 
 void guest_main(void);
 void guest_interrupt(void);

@@ -7,17 +7,17 @@
  * 3..0 log2 of words that it zeroes. */
 #define CTR_PIPT(ctr) (((ctr) >> 14 & 3) == 3)
 #define CTR_DLINE(ctr) (4ul << ((ctr) >> 16 & 0xf))
-#define CTR_ILINE(ctr) (4ul << ((ctr) & 0xf))
+#define CTR_ILINE(ctr) (4ul << ((ctr)&0xf))
 #define DCZID_PROHIBITED 0x10
 
 /* Of a page, sixteen times in a row: a line larger than MAX_STEP is gone over more than once. */
 #define MAX_STEP (PAGE_SIZE / 16)
 #define FOR_LINES(instruction, p, size, line)                                                      \
 	for (u64 a_ = (u64)(p); a_ < (u64)(p) + (size);)                                           \
-		__asm__ volatile(".rept 16\n\t" instruction ", %0\n\tadd %0, %0, %1\n\t.endr"  \
-				 : "+r"(a_)                                                        \
-				 : "r"(MIN((u64)(line), (u64)MAX_STEP))                              \
-				 : "memory")
+	__asm__ volatile(".rept 16\n\t" instruction ", %0\n\tadd %0, %0, %1\n\t.endr"              \
+			 : "+r"(a_)                                                                \
+			 : "r"(MIN((u64)(line), (u64)MAX_STEP))                                    \
+			 : "memory")
 
 void cache_clean_invalidate(const void *p, u64 size)
 {
