@@ -247,7 +247,9 @@ int thread_op_start(struct object *self, u64 rights, struct invocation *in)
 	t->pending = 0;
 	irq_timers_go_on(t);
 	t->state = THREAD_RUN;
-	if (t->sc[0])
+	if (t->has_events) /* an interrupt may have come meanwhile */
+		event_wake(t);
+	else if (t->sc[0])
 		sc_activate(t->sc[0]);
 	return 0;
 }

@@ -5,9 +5,10 @@
 #include "../target/harness.h"
 
 extern const struct suite suite_event_matrix, suite_event, suite_machine_matrix, suite_machine,
-	suite_consumed;
+	suite_consumed, suite_stop;
 
-static const struct suite *const suites[] = {
-	&suite_event_matrix, &suite_event, &suite_machine_matrix, &suite_machine, &suite_consumed};
+static const struct suite *const suites[] = {&suite_event_matrix,   &suite_event,
+					     &suite_machine_matrix, &suite_machine,
+					     &suite_consumed,	    &suite_stop};
 
 #endif

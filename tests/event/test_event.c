@@ -434,28 +434,6 @@ TEST(the_sc_of_a_pending_interrupt_goes)
 	CHECK_EQ(seen[0], 0);
 }
 
-TEST(stopped_with_an_interrupt_pending)
-{
-	takt_slot irq;
-
-	handled = 0;
-	go = false;
-	guest_new(guest_until_go, BASE_PRIO, units(1000), units(10000));
-	on_interrupt = note_context;
-	irq = bound_irq(4, event_sc);
-	guest_run();
-	CHECK(quiet(vcpu->bit, 2));
-	CHECK_OK(takt_thread_stop(vcpu->slot));
-	CHECK_OK(takt_irq_trigger(irq));
-	CHECK(quiet(vcpu->bit, 2));
-	CHECK_EQ(handled, 0);
-	CHECK_EQ(pv_page->pending, 1u << 4);
-	go = true;
-	guest_run(); /* from its monitor's beginning; it takes what is pending */
-	guest_ended();
-	CHECK_EQ(handled, 1);
-}
-
 /* --- Budget ends while an interrupt arrives ----------------------------------------------------- */
 
 static volatile takt_ticks collide_at;
@@ -605,7 +583,6 @@ static const struct test tests[] = {
 	T(the_selected_sc_goes),
 	T(the_sc_of_the_interrupt_that_is_handled_goes),
 	T(the_sc_of_a_pending_interrupt_goes),
-	T(stopped_with_an_interrupt_pending),
 	T(arrivals_as_the_budget_ends_1),
 	T(arrivals_as_the_budget_ends_2),
 	T(arrivals_as_the_budget_ends_3),

@@ -17,7 +17,13 @@
 #define INPUT 16384
 #define HOSTILE_SLOTS 64 /* what calls name */
 
+#define GUEST (SLOT_FREE + 22)	/* a paravirtual vCPU, and its base SC */
+#define EVENT_SC (SLOT_FREE + 50) /* two that interrupts bring it */
+#define LINE 40			/* a hardware line bound to it */
+
 static u64 calls, steps;
+/* Of the vCPU's event SCs: wanted, left, used up; and interrupts that were delivered. */
+static u64 wanted, left, used_up, delivered;
 
 /* --- The input ------------------------------------------------------------------------------- */
 
@@ -209,6 +215,25 @@ static void prepare_call(struct thread *t)
 	user_call(t, slot, some_label(op), words, w, caps, c, pick(HOSTILE_SLOTS));
 }
 
+/* What gets a paravirtual guest somewhere: it runs, takes interrupts and ends them, and sleeps. */
+static bool prepare_guest(struct thread *t)
+{
+	static const u8 ways[] = {TAKT_PV_SYNC, TAKT_PV_RETURN, TAKT_PV_RETURN, TAKT_PV_WAIT};
+
+	if (t->kind != TAKT_THREAD_PV || chance(96))
+		return false;
+	if (!t->in_guest) {
+		user_flavour(t, TAKT_RESUME);
+		return true;
+	}
+	t->pv->open = ~0u;
+	if (chance(128))
+		t->pv->sel = pick(4);
+	user_flavour(t, ways[pick(ARRAY_SIZE(ways))]);
+	t->regs->x[0] = ~0u;
+	return true;
+}
+
 static void prepare(struct thread *t)
 {
 	static const u8 other[] = {TAKT_YIELD,	 TAKT_RESUME,	 TAKT_PV_SYNC, TAKT_PV_WAIT,
@@ -216,6 +241,11 @@ static void prepare(struct thread *t)
 	unsigned what = byte();
 
 	calls++;
+	if (prepare_guest(t)) {
+		if (chance(64))
+			user_deadline(t, fake_now + (u64)byte() * byte());
+		return;
+	}
 	if (what < 176) {
 		prepare_call(t);
 	} else if (what < 232) {
@@ -295,6 +325,35 @@ static void time_passes(void)
 		fake_now += (u64)byte() * (chance(16) ? 10000 : 10);
 }
 
+/* The same for the vCPU: its SCs, and its interrupts with what they bring. */
+static void revive_guest(void)
+{
+	static const u8 virqs[] = {3, 5, 7};
+
+	if (!object_in(root->task, GUEST))
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (!object_in(root->task, EVENT_SC + i))
+			(void)root_call(SLOT_SCHEDULER, TAKT_SCHEDULER_CREATE_SC,
+					W(i ? 25 : 40, FAKE_HZ / 100000, FAKE_HZ / 10000, 0),
+					C(SLOT_FACTORY), EVENT_SC + i);
+	(void)root_call(GUEST, TAKT_THREAD_ATTACH, W(), C(GUEST + 1), 0);
+	for (unsigned i = 0; i < 2; i++)
+		(void)root_call(GUEST, TAKT_THREAD_ATTACH, W(), C(EVENT_SC + i), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(virqs); i++) {
+		u64 irq = SLOT_FREE + 41 + i;
+
+		(void)root_call(irq, TAKT_IRQ_UNBIND, W(), C(), 0);
+		(void)root_call(irq, TAKT_IRQ_BIND_VCPU, W(virqs[i]), C(GUEST), 0);
+		(void)root_call(GUEST, TAKT_THREAD_VIRQ_SC, W(virqs[i], pick(2)),
+				C(EVENT_SC + i % 2), 0);
+	}
+	(void)root_call(SLOT_FREE + 41, TAKT_IRQ_TIMER, W(fake_now, FAKE_HZ / 20000), C(), 0);
+	(void)root_call(SLOT_FREE + 42, TAKT_IRQ_TRIGGER, W(), C(), 0);
+	(void)root_call(GUEST, TAKT_THREAD_CANCEL, W(), C(), 0);
+	(void)root_call(GUEST, TAKT_THREAD_START, W(0x8000, 0, 0), C(), 0);
+}
+
 /* Root starts again what has stopped, and wakes what waits; what is gone is made anew. */
 static void revive(void)
 {
@@ -317,7 +376,36 @@ static void revive(void)
 		(void)root_call(slot, TAKT_THREAD_CANCEL, W(), C(), 0);
 		(void)root_call(slot, TAKT_THREAD_START, W(0x8000, 0, 0), C(), 0);
 	}
+	revive_guest();
 	root_sleep();
+}
+
+/* What became of the vCPU's event SCs in the last step. */
+static void watch_guest(void)
+{
+	static unsigned active, out;
+	static u32 depth;
+	struct object *o = object_in(root->task, GUEST);
+	struct thread *t = o ? container_of(o, struct thread, object) : NULL;
+	unsigned now = 0, empty = 0;
+
+	if (!t || t->kind != TAKT_THREAD_PV || !t->page) {
+		active = out = depth = 0;
+		return;
+	}
+	for (unsigned i = 1; i < THREAD_SCS; i++) {
+		if (t->sc[i] && t->sc[i]->state != SC_DORMANT)
+			now |= 1u << i;
+		if (t->sc[i] && t->sc[i]->state == SC_DEPLETED)
+			empty |= 1u << i;
+	}
+	wanted += (now & ~active) != 0;
+	left += (active & ~now) != 0;
+	used_up += (empty & ~out) != 0;
+	delivered += t->pv->depth == depth + 1;
+	active = now;
+	out = empty;
+	depth = t->pv->depth;
 }
 
 static bool all_sleep(void)
@@ -335,7 +423,7 @@ static void event(void)
 	if (what < 24) {
 		time_passes();
 	} else if (what < 32) {
-		fake_line(32 + pick(16), chance(128));
+		fake_line(chance(64) ? LINE : 32 + pick(16), chance(128));
 	} else if (!step(cpu)) {
 		if (fake_mode(cpu) == FAKE_USER)
 			user_acts(cpu);
@@ -344,6 +432,7 @@ static void event(void)
 		else if (all_sleep())
 			revive();
 	}
+	watch_guest();
 	steps++;
 }
 
@@ -378,12 +467,16 @@ static void set_up(void)
 	make_runner(SLOT_FREE + 16, SLOT_FREE + 1, 1, 10);
 	make_runner(SLOT_FREE + 18, SLOT_FREE, 1, 30);
 	make_runner(SLOT_FREE + 20, SLOT_FREE + 1, 1, 10);
-	make_thread(SLOT_FREE + 22, SLOT_FREE, 0, TAKT_THREAD_PV);
-	make_sc(SLOT_FREE + 50, 40, 0, FAKE_HZ / 100000, FAKE_HZ / 10000);
+	make_thread(GUEST, SLOT_FREE, 0, TAKT_THREAD_PV);
+	make_sc(GUEST + 1, 15, 0, FAKE_HZ / 100, FAKE_HZ / 100);
+	make_sc(EVENT_SC, 40, 0, FAKE_HZ / 100000, FAKE_HZ / 10000);
+	make_sc(EVENT_SC + 1, 25, 0, FAKE_HZ / 100000, FAKE_HZ / 10000);
 	for (unsigned i = 0; i < 5; i++)
 		make_gate(SLOT_FREE + 30 + i, i + 1, SLOT_FREE + 10 + 2 * i);
 	for (unsigned i = 0; i < 3; i++)
 		make_irq(SLOT_FREE + 40 + i);
+	(void)root_call(TAKT_ROOT_INTC, TAKT_INTC_GET, W(LINE, 0), C(SLOT_FACTORY), SLOT_FREE + 43);
+	revive_guest();
 	for (unsigned i = 0; i < ARRAY_SIZE(gifts); i++) {
 		give_cap(SLOT_FREE, i + 1, gifts[i].slot, gifts[i].rights);
 		give_cap(SLOT_FREE + 1, i + 1, gifts[i].slot, gifts[i].rights);
@@ -455,7 +548,13 @@ int main(int argc, char **argv)
 			printf("# iteration %lu\n", i);
 		LLVMFuzzerTestOneInput(data, sizeof(data));
 	}
-	printf("# %lu inputs, %lu steps, %lu system calls\n", iterations, steps, calls);
+	printf("# %lu inputs, %lu steps, %lu system calls; event SCs: %lu times wanted, %lu left, "
+	       "%lu used up; %lu interrupts of the guest\n",
+	       iterations, steps, calls, wanted, left, used_up, delivered);
+	if (iterations >= 30 && (!wanted || !left || !used_up || !delivered)) {
+		printf("not ok 1 - event SCs are not reached\n1..1\n");
+		return 1;
+	}
 	printf("ok 1 - %lu random inputs\n1..1\n", iterations);
 	return 0;
 }
