@@ -124,22 +124,44 @@ static inline bool hand_over(struct cpu *c, struct sc *sc, struct thread *t)
 	return true;
 }
 
-/*
- * A signal for t, where it waits for nothing else, and hand_over() does the rest. What waits with time
- * of its own has no signals pending, and no SC is parked on it.
- */
-static inline bool signal_simply(struct cpu *c, struct thread *t, u64 badges)
+/* The round-robin SC of a thread that is being woken is no more urgent than what runs, but more
+ * than all others that are ready. False where it is not as simple as that, and nothing was done. */
+static inline bool queue_simply(struct cpu *c, struct sc *sc)
 {
-	struct sc *sc = t->sc[0];
+	unsigned prio = sc->prio;
+
+	if ((int)prio > c->prio || sc->state != SC_DORMANT || sc->refill.amount < sc->spare ||
+	    (u64)c->next | c->ready_levels >> prio)
+		return false;
+	sc->state = SC_READY;
+	c->next = sc;
+	return true;
+}
+
+/* Thread t, in a plain wait, has it ended by these signals. */
+static inline void end_wait(struct thread *t, u64 badges)
+{
 	struct takt_frame *regs = t->regs;
 
-	if (unlikely(t->wait_word != WAIT_PLAINLY) || unlikely(!sc) || unlikely(t->timer.queued) ||
-	    !hand_over(c, sc, t))
-		return false;
 	regs->x[0] = 0;
 	regs->x[1] = TAKT_TAG(TAKT_LABEL_IRQ, 1, 0);
 	regs->x[2] = badges;
 	t->state = THREAD_RUN;
+}
+
+/* It waits for nothing else than signals and calls, with time of its own: then it has no signals
+ * pending, and no SC is parked on it. */
+static inline bool waits_simply(const struct thread *t)
+{
+	return likely(t->wait_word == WAIT_PLAINLY) && likely(t->sc[0]) && likely(!t->timer.queued);
+}
+
+/* A signal for t, and hand_over() does the rest. False: nothing was done. */
+static inline bool signal_simply(struct cpu *c, struct thread *t, u64 badges)
+{
+	if (!waits_simply(t) || !hand_over(c, t->sc[0], t))
+		return false;
+	end_wait(t, badges);
 	return true;
 }
 

@@ -61,6 +61,10 @@ void irq_hardware(u32 intid, u32 raw);
 struct takt_frame;
 struct takt_frame *irq_trap(struct cpu *c, u32 intid, u32 raw);
 
+/* From fastpath.S: the running thread triggers it, with nothing to decide; `regs` has 0 as the
+ * result already. What is to follow: see LEAVE_DECIDE. */
+struct takt_frame *irq_trigger_quickly(struct irq *irq);
+
 int intc_get_line(u32 intid, struct irq *irq);
 /* Before it is freed: no CPU may be looking at it any more then. */
 void intc_put_line(struct irq *irq);

@@ -44,6 +44,73 @@ TEST(trigger_wakes)
 	}
 }
 
+/* Who is no more urgent than the one that triggers runs when that sleeps: before those that are
+ * less urgent, and after an equal that came first. */
+TEST(trigger_of_less_urgent_ones)
+{
+	struct thread *equal;
+
+	CHECK(set_up(0));
+	equal = make_runner(VCPU, TASK, 0, 30);
+	make_irq(VCPU + 2);
+	user_flavour(equal, TAKT_WAIT);
+	CHECK(!root_call(VCPU + 2, TAKT_IRQ_BIND_THREAD, W(0x8), C(VCPU), 0));
+	root_sleep();
+	CHECK(waiter->state == THREAD_WAIT && equal->state == THREAD_WAIT);
+	CHECK(!root_call(IRQ, TAKT_IRQ_TRIGGER, W(), C(), 0));
+	CHECK(cpus[0].thread == root && signalled() && cpus[0].next == waiter->sc[0]);
+	CHECK(!root_call(VCPU + 2, TAKT_IRQ_TRIGGER, W(), C(), 0));
+	CHECK(cpus[0].thread == root && cpus[0].next == waiter->sc[0]);
+	CHECK(user_done(equal) && equal->regs->x[2] == 0x8 && !equal->pending);
+	CHECK(!root_call(IRQ, TAKT_IRQ_TRIGGER, W(), C(), 0) && waiter->pending == 0x4);
+	root_sleep();
+	CHECK(cpus[0].thread == waiter);
+	user_flavour(waiter, TAKT_WAIT);
+	settle();
+	CHECK(signalled() && !waiter->pending);
+	user_flavour(waiter, TAKT_WAIT);
+	settle();
+	CHECK(waiter->state == THREAD_WAIT && cpus[0].thread == equal);
+	user_flavour(equal, TAKT_WAIT);
+	settle();
+	CHECK(cpus[0].thread == other);
+	CHECK(compartment_end());
+}
+
+TEST(trigger_of_one_that_cannot_run)
+{
+	CHECK(set_up(0));
+	root_sleep();
+	CHECK(waiter->state == THREAD_WAIT);
+	CHECK(!root_call(WAITER, TAKT_THREAD_DETACH, W(), C(WAITER + 1), 0));
+	CHECK(!root_call(IRQ, TAKT_IRQ_TRIGGER, W(), C(), 0));
+	CHECK(waiter->state == THREAD_WAIT && waiter->pending == 0x4);
+	CHECK(!root_call(WAITER, TAKT_THREAD_ATTACH, W(), C(WAITER + 1), 0));
+	CHECK(signalled() && !waiter->pending);
+	user_flavour(waiter, TAKT_WAIT);
+	root_sleep();
+	CHECK(waiter->state == THREAD_WAIT);
+	waiter->sc[0]->refill.amount = 0;
+	CHECK(!root_call(IRQ, TAKT_IRQ_TRIGGER, W(), C(), 0));
+	CHECK(signalled() && waiter->sc[0]->refill.amount == waiter->sc[0]->budget);
+	CHECK(compartment_end());
+}
+
+TEST(triggers_that_fail)
+{
+	CHECK(set_up(0));
+	CHECK(!root_call(IRQ, TAKT_IRQ_UNBIND, W(), C(), 0));
+	CHECK(root_call(IRQ, TAKT_IRQ_TRIGGER, W(), C(), 0) == TAKT_E_STATE);
+	CHECK(!root_call(IRQ, TAKT_IRQ_BIND_THREAD, W(0x4), C(WAITER), 0));
+	give_cap(TASK, 11, IRQ, TAKT_R_ALL & ~TAKT_R_IRQ_TRIGGER);
+	root_sleep();
+	user_call(other, 11, TAKT_IRQ_TRIGGER, W(), C(), 0);
+	settle();
+	CHECK(user_done(other) && user_result(other) == TAKT_E_RIGHTS);
+	CHECK(waiter->state == THREAD_WAIT && !waiter->pending);
+	CHECK(compartment_end());
+}
+
 TEST(two_triggers_are_one_message)
 {
 	CHECK(set_up(1));
@@ -299,6 +366,9 @@ int main(void)
 {
 	world_boot(2);
 	RUN(trigger_wakes);
+	RUN(trigger_of_less_urgent_ones);
+	RUN(trigger_of_one_that_cannot_run);
+	RUN(triggers_that_fail);
 	RUN(two_triggers_are_one_message);
 	RUN(a_timer_is_punctual_and_counts_overruns);
 	RUN(a_timer_halts_until_its_signal_is_taken);

@@ -12,6 +12,7 @@
 #include <core/invoke.h>
 #include <core/ipc.h>
 #include <core/sched.h>
+#include <object/irq.h>
 
 #include "internal.h"
 
@@ -98,6 +99,22 @@ void fake_wait_for_interrupt(void)
 	leave(FAKE_IDLE);
 }
 
+/* As fastpath.S does: a bare trigger of an irq does not go through syscall_entry. */
+static bool triggered(struct cpu *c, struct thread *t, bool *left)
+{
+	struct takt_frame *r = t->regs;
+	struct cap *slot = task_slot(t->task, r->x[0]);
+	struct object *o = slot ? cap_object(*slot) : NULL;
+
+	if (c->not_fast || r->x[8] != TAKT_CALL || !o || o->type != TAKT_IRQ || o->dying ||
+	    r->x[1] != TAKT_TAG(TAKT_IRQ_TRIGGER, 0, 0) ||
+	    !(cap_rights(*slot) & TAKT_R_IRQ_TRIGGER))
+		return false;
+	r->x[0] = r->x[1] = 0;
+	*left = irq_trigger_quickly(container_of(o, struct irq, object)) != LEAVE_DECIDE;
+	return true;
+}
+
 /* False: sched_leave is to follow. */
 static bool handle(struct fiber *f)
 {
@@ -105,9 +122,13 @@ static bool handle(struct fiber *f)
 	struct thread *t = c->thread;
 
 	switch (f->event) {
-	case EVENT_SVC:
-		syscall_entry(t);
-		return true;
+	case EVENT_SVC: {
+		bool left = true;
+
+		if (!triggered(c, t, &left))
+			syscall_entry(t);
+		return left;
+	}
 	case EVENT_FAULT:
 		if (t->in_guest)
 			vcpu_exit(t, TAKT_EXIT_FAULT, f->syndrome, f->address);

@@ -73,6 +73,7 @@ AT(struct gate, target, GATE_TARGET);
 _Static_assert(NOT_FAST_GUEST == CPU_NOT_FAST_GUEST, "offsets.h");
 _Static_assert(CAP_LEAF_SLOTS == 256 && sizeof(struct cap) == 16, "fastpath.S");
 _Static_assert(THREAD_RUN == 1 && THREAD_WAIT == 2 && THREAD_OPEN == 3, "fastpath.S");
+_Static_assert(TAKT_IRQ == 4 && TAKT_R_IRQ_TRIGGER == 2 && TAKT_IRQ_TRIGGER == 3, "fastpath.S");
 _Static_assert(TAKT_GATE == 3 && TAKT_R_GATE_CALL == 1 && CALL_DEPTH == 8 && TAKT_E_CAP == -1,
 	       "fastpath.S");
 

@@ -27,7 +27,10 @@
 #define STATE_OPEN 3
 #define IN_GUEST 0x100 /* beside the state in thread.wait_word */
 #define TYPE_GATE 3
+#define TYPE_IRQ 4
 #define RIGHT_CALL_BIT 48 /* TAKT_R_GATE_CALL in a capability's word */
+#define RIGHT_TRIGGER_BIT 49 /* TAKT_R_IRQ_TRIGGER */
+#define TAG_TRIGGER 3 /* TAKT_IRQ_TRIGGER, no words, no capabilities */
 #define CALL_DEPTH 8
 #define E_CAP -1
 
@@ -319,6 +322,10 @@ fast_fp:
 	 * the stack. But a thread that names itself needs its whole frame.
 	 */
 object_call:
+	cmp	w9, #TYPE_IRQ
+	ccmp	x1, #TAG_TRIGGER, #0, eq
+	b.eq	irq_call
+other_call:
 	tbnz	w9, #8, slow			/* dying */
 	cmp	x14, x11
 	b.eq	slow
@@ -364,6 +371,26 @@ object_call:
 1:	mov	sp, x16
 	tbz	x0, #0, leave_switched
 	b	leave_changed
+
+	/* A signal. It has no words and no results, so no invocation is made of it. */
+irq_call:
+	tbz	x15, #RIGHT_TRIGGER_BIT, other_call
+	stp	xzr, xzr, [sp, #FRAME_X(0)]
+	stp	x2, x3, [sp, #FRAME_X(2)]
+	stp	x4, x5, [sp, #FRAME_X(4)]
+	stp	x6, x7, [sp, #FRAME_X(6)]
+	str	x30, [sp, #FRAME_X(30)]
+	ldr	x17, [x10, #CPU_STACK_TOP]
+	mov	x16, sp
+	str	x16, [x17, #-16]!
+	mov	sp, x17
+	mov	x0, x14
+	bl	irq_trigger_quickly
+	ldr	x1, [sp]
+	mov	sp, x1
+	cbz	x0, leave_scratch
+	tbz	x0, #0, leave_switched
+	b	leave_other
 
 	/* The answer to a slot without an object needs nothing but the registers used so far. */
 no_object:
