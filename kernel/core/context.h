@@ -124,6 +124,10 @@ int virq_bind(struct thread *t, u32 intid, u32 hw) MUST_CHECK;
 void pv_arrive(struct thread *t, unsigned virq);
 void pv_before_guest(struct thread *t);
 
+/* A hardware line's interrupt arrived while the guest runs; of its registers, x0..x17 and x30 are
+ * saved. Null: it goes on. Else LEAVE_UPCALL and where the rest of its context is to be saved. */
+struct takt_frame *pv_trap(struct thread *t, unsigned virq);
+
 /* One of its SCs runs since `now`, maybe for long: tells the guest what they have consumed. */
 void pv_began(struct thread *t, u64 now);
 void pv_syscall(struct thread *t, unsigned flavour);

@@ -6,6 +6,7 @@
  */
 #include <core/context.h>
 #include <core/cpu.h>
+#include <core/sched.h>
 #include <object/sc.h>
 #include <object/thread.h>
 
@@ -21,27 +22,48 @@ void pv_arrive(struct thread *t, unsigned virq)
 	} /* else the way out of the kernel to the guest looks at it */
 }
 
+/* The most urgent open interrupt is taken, in frame[depth] of which the context stands or will. */
+static inline unsigned take(struct takt_pv_page *p, u32 open, u32 pending, u32 depth)
+{
+	unsigned n = 31 - (unsigned)__builtin_clz(pending & open);
+
+	p->frame[depth].open = open;
+	p->depth = depth + 1;
+	p->pending = pending & ~(1u << n);
+	p->open = (u32)(open & ~((2ul << n) - 1)); /* only more urgent ones from here */
+	return n;
+}
+
+struct takt_frame *pv_trap(struct thread *t, unsigned virq)
+{
+	struct takt_pv_page *p = t->pv;
+	u32 open = p->open, pending = p->pending | 1u << virq;
+	u32 depth = p->depth;
+	struct takt_frame *save;
+
+	if (!(pending & open) || unlikely(depth >= TAKT_PV_FRAMES)) {
+		p->pending = pending;
+		return NULL;
+	}
+	save = &p->frame[depth];
+	save->irq_sc = p->guest.irq_sc;
+	save->x[0] = p->guest.x[0];
+	p->guest.x[0] = take(p, open, pending, depth);
+	return (struct takt_frame *)((u64)save | LEAVE_UPCALL);
+}
+
 /* Delivers the most urgent open interrupt: the interrupted context becomes frame[depth]. */
 void pv_before_guest(struct thread *t)
 {
 	struct takt_pv_page *p = t->pv;
 	u32 open = p->open, pending = p->pending;
-	u32 now = pending & open;
 	u32 depth = p->depth;
 
-	if (likely(!now) || depth >= TAKT_PV_FRAMES)
+	if (likely(!(pending & open)) || depth >= TAKT_PV_FRAMES)
 		return;
-
-	unsigned n = 31 - (unsigned)__builtin_clz(now);
-	struct takt_frame *save = &p->frame[depth];
-
-	frame_copy(save, &p->guest);
-	save->open = open;
-	p->depth = depth + 1;
-	p->pending = pending & ~(1u << n);
-	p->open = (u32)(open & ~((2ul << n) - 1)); /* only more urgent ones from here */
+	frame_copy(&p->frame[depth], &p->guest);
+	p->guest.x[0] = take(p, open, pending, depth);
 	p->guest.pc = *(volatile u64 *)&p->upcall_entry;
-	p->guest.x[0] = n;
 	p->guest.pstate = 0;
 	if (depth == 0)
 		p->guest.sp = *(volatile u64 *)&p->upcall_sp;

@@ -27,6 +27,10 @@ void sched_leave(void);
  * on; the frame of another native one, which is loaded; or that sched_leave is to follow. */
 #define LEAVE_DECIDE ((struct takt_frame *)1)
 
+/* With the address of a frame: the paravirtual guest that was left has an interrupt. Its context but
+ * x0 goes to that frame, and it goes on at its upcall_entry with the x0 that it has now. */
+#define LEAVE_UPCALL 3ul
+
 /* Nothing has happened that asks for a decision before the kernel is left. More urgent work in the
  * inbox comes with an interrupt: see inbox_post. */
 static inline bool sched_settled(const struct cpu *c)

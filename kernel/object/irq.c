@@ -142,6 +142,16 @@ static NOINLINE struct takt_frame *deliver_trap(struct cpu *c, struct irq *irq)
 	return leave_quickly(c);
 }
 
+static NOINLINE struct takt_frame *vcpu_trap(struct cpu *c, struct irq *irq)
+{
+	struct thread *t = irq->thread;
+
+	if (t == c->thread && t->way == TAKT_THREAD_PV && t->wait_word == RUN_IN_GUEST &&
+	    !t->pending)
+		return pv_trap(t, irq->virq);
+	return deliver_trap(c, irq);
+}
+
 struct takt_frame *irq_trap(struct cpu *c, u32 intid, u32 raw)
 {
 	struct irq *irq = *(struct irq *volatile *)&line[intid];
@@ -151,7 +161,9 @@ struct takt_frame *irq_trap(struct cpu *c, u32 intid, u32 raw)
 		return stray_trap(c, intid, raw);
 	irq->held = true;
 	t = irq->thread;
-	if (unlikely(!irq->badge) || unlikely(!signal_simply(c, t, irq->badge)))
+	if (unlikely(!irq->badge))
+		return vcpu_trap(c, irq);
+	if (unlikely(!signal_simply(c, t, irq->badge)))
 		return deliver_trap(c, irq);
 	return leave_for(c, t);
 }

@@ -7,8 +7,9 @@
 
 #define SUITES(X)                                                                                  \
 	X(harness)                                                                                 \
-	X(invoke) X(task) X(memory) X(map) X(factory) X(scheduler) X(interposed) X(sched) X(log)   \
-		X(gate) X(call) X(irq) X(thread) X(fault) X(sc) X(pv) X(destroy) X(trace)
+	X(invoke)                                                                                  \
+	X(task) X(memory) X(map) X(factory) X(scheduler) X(interposed) X(sched) X(log) X(gate)     \
+		X(call) X(irq) X(thread) X(fault) X(sc) X(pv) X(pv_line) X(destroy) X(trace)
 
 #define X(name) extern const struct suite suite_##name;
 SUITES(X)

@@ -362,6 +362,61 @@ TEST(paravirtual_interrupts_nest_by_number)
 	CHECK(compartment_end());
 }
 
+/* A hardware line while the guest runs: masked, open, and without room for another frame. */
+TEST(a_line_interrupts_a_paravirtual_guest)
+{
+	struct takt_frame before;
+	struct thread *v;
+	struct takt_pv_page *p;
+
+	compartment(60);
+	make_task(TASK);
+	v = make_thread(VCPU, TASK, 0, TAKT_THREAD_PV);
+	make_sc(VCPU + 1, 20, 0, FAKE_HZ / 100, FAKE_HZ / 100);
+	CHECK(!root_call(VCPU, TAKT_THREAD_ATTACH, W(), C(VCPU + 1), 0));
+	CHECK(!root_call(VCPU, TAKT_THREAD_START, W(0x8000, 0, 0), C(), 0));
+	CHECK(!root_call(TAKT_ROOT_INTC, TAKT_INTC_GET, W(LINE, 1), C(SLOT_FACTORY), IRQ));
+	CHECK(!root_call(IRQ, TAKT_IRQ_BIND_VCPU, W(3), C(VCPU), 0));
+	p = v->pv;
+	p->upcall_entry = 0x6000;
+	p->upcall_sp = 0x5000;
+	for (unsigned i = 0; i < 31; i++)
+		p->guest.x[i] = 0x100 + i;
+	p->guest.pc = 0x7000;
+	p->guest.sp = 0x4000;
+	p->guest.irq_sc = 2;
+	user_flavour(v, TAKT_RESUME);
+	root_sleep();
+	fake_line(LINE, true); /* an edge */
+	fake_line(LINE, false);
+	settle();
+	CHECK(cpus[0].thread == v && v->regs->pc == 0x7000 && p->pending == 1u << 3 && !p->depth);
+	CHECK(!root_call(IRQ, TAKT_IRQ_ACK, W(), C(), 0));
+	p->pending = 0;
+	for (u32 depth = 0; depth < TAKT_PV_FRAMES; depth++) {
+		p->open = 1u << 3 | 1u << 5 | 1;
+		root_sleep();
+		before = p->guest;
+		fake_line(LINE, true);
+		fake_line(LINE, false);
+		settle();
+		before.open = 1u << 3 | 1u << 5 | 1;
+		CHECK(!memcmp(&before, &p->frame[depth], sizeof(before)));
+		CHECK(v->regs->pc == 0x6000 && v->regs->x[0] == 3 && v->regs->x[30] == 0x11e);
+		CHECK(v->regs->sp == (depth ? 0x4444 : 0x5000) && v->regs->irq_sc == 2);
+		CHECK(p->depth == depth + 1 && p->open == 1u << 5 && !p->pending);
+		p->guest.sp = 0x4444;
+		CHECK(!root_call(IRQ, TAKT_IRQ_ACK, W(), C(), 0));
+	}
+	p->open = 1u << 3;
+	root_sleep();
+	fake_line(LINE, true);
+	fake_line(LINE, false);
+	settle();
+	CHECK(p->depth == TAKT_PV_FRAMES && p->pending == 1u << 3);
+	CHECK(compartment_end());
+}
+
 int main(void)
 {
 	world_boot(2);
@@ -378,5 +433,6 @@ int main(void)
 	RUN(periods_out_of_range);
 	RUN(a_line_is_held_until_ack);
 	RUN(paravirtual_interrupts_nest_by_number);
+	RUN(a_line_interrupts_a_paravirtual_guest);
 	return tap_done();
 }

@@ -115,6 +115,29 @@ static bool triggered(struct cpu *c, struct thread *t, bool *left)
 	return true;
 }
 
+/* As vectors.S does. */
+static bool interrupted(struct cpu *c)
+{
+	struct takt_frame *f = trap_irq(c);
+
+	if (f == LEAVE_DECIDE)
+		return false;
+	if (((u64)f & LEAVE_UPCALL) == LEAVE_UPCALL) {
+		struct takt_pv_page *p = c->thread->pv;
+		struct takt_frame *save = (struct takt_frame *)((u64)f - LEAVE_UPCALL);
+		struct takt_frame all = p->guest;
+
+		all.x[0] = save->x[0];
+		all.open = save->open;
+		*save = all;
+		p->guest.pc = p->upcall_entry;
+		p->guest.pstate = 0;
+		if (p->depth == 1)
+			p->guest.sp = p->upcall_sp;
+	}
+	return true;
+}
+
 /* False: sched_leave is to follow. */
 static bool handle(struct fiber *f)
 {
@@ -139,7 +162,7 @@ static bool handle(struct fiber *f)
 		(void)!machine_trap(t, 0);
 		break;
 	default:
-		return trap_irq(c) != LEAVE_DECIDE;
+		return interrupted(c);
 	}
 	return false;
 }

@@ -59,6 +59,9 @@ AT(struct thread, timer.queued, THREAD_TIMER_QUEUED);
 AT(struct thread, utcb, THREAD_UTCB);
 AT(struct takt_pv_page, guest, PV_OPEN);
 AT(struct takt_pv_page, pending, 4);
+AT(struct takt_pv_page, depth, PV_OPEN - PV_DEPTH);
+AT(struct takt_pv_page, upcall_entry, PV_OPEN - PV_UPCALL);
+AT(struct takt_pv_page, upcall_sp, PV_OPEN - PV_UPCALL + 8);
 AT(struct invocation, caller, INVOCATION_CALLER);
 AT(struct invocation, tag, INVOCATION_CALLER + 8);
 AT(struct invocation, w, INVOCATION_W(0));
@@ -73,6 +76,7 @@ AT(struct gate, target, GATE_TARGET);
 _Static_assert(NOT_FAST_GUEST == CPU_NOT_FAST_GUEST, "offsets.h");
 _Static_assert(CAP_LEAF_SLOTS == 256 && sizeof(struct cap) == 16, "fastpath.S");
 _Static_assert(THREAD_RUN == 1 && THREAD_WAIT == 2 && THREAD_OPEN == 3, "fastpath.S");
+_Static_assert(LEAVE_UPCALL == 3, "vectors.S");
 _Static_assert(TAKT_IRQ == 4 && TAKT_R_IRQ_TRIGGER == 2 && TAKT_IRQ_TRIGGER == 3, "fastpath.S");
 _Static_assert(TAKT_GATE == 3 && TAKT_R_GATE_CALL == 1 && CALL_DEPTH == 8 && TAKT_E_CAP == -1,
 	       "fastpath.S");

@@ -11,6 +11,7 @@
  * no more than C may clobber. Only when C says that another context runs, or that this one has
  * changed, the rest is saved, before sched_leave; everything comes from memory then.
  */
+#include <arch/offsets.h>
 #include <takt/types.h>
 
 	/* What C does not clobber; x0..x3 are free. */
@@ -147,6 +148,7 @@ leave_scratch:
 	/* x0 says what is to follow: see LEAVE_DECIDE. */
 leave_irq:
 	tbz	x0, #0, leave_switched
+	tbnz	x0, #1, leave_upcall
 
 	/* The context that the kernel was entered from does not simply go on. */
 	.global leave_other
@@ -168,6 +170,50 @@ leave_switched:
 	ldp	x2, x3, [sp, #256]
 	and	x3, x3, #0xf0000000	/* PSTATE_NZCV */
 	restore_context
+
+	/* LEAVE_UPCALL: the frame at sp is the guest's, and its page is around that. What goes into
+	 * SPSR_EL2 is the kernel's own. */
+leave_upcall:
+	sub	x0, x0, #3
+	stp	x18, x19, [x0, #144]
+	stp	x20, x21, [x0, #160]
+	stp	x22, x23, [x0, #176]
+	stp	x24, x25, [x0, #192]
+	stp	x26, x27, [x0, #208]
+	stp	x28, x29, [x0, #224]
+	ldr	x30, [sp, #240]
+	mrs	x1, sp_el0
+	mrs	x2, elr_el2
+	mrs	x3, spsr_el2
+	stp	x30, x1, [x0, #240]
+	stp	x2, x3, [x0, #256]
+	ldr	w4, [sp, #-PV_DEPTH]
+	ldp	x2, x3, [sp, #-PV_UPCALL]	/* and upcall_sp */
+	cmp	w4, #1
+	csel	x1, x3, x1, eq
+	msr	elr_el2, x2
+	msr	spsr_el2, xzr
+	msr	sp_el0, x1
+	ldp	x16, x17, [sp, #128]
+	stp	x16, x17, [x0, #128]
+	ldp	x14, x15, [sp, #112]
+	stp	x14, x15, [x0, #112]
+	ldp	x12, x13, [sp, #96]
+	stp	x12, x13, [x0, #96]
+	ldp	x10, x11, [sp, #80]
+	stp	x10, x11, [x0, #80]
+	ldp	x8, x9, [sp, #64]
+	stp	x8, x9, [x0, #64]
+	ldp	x6, x7, [sp, #48]
+	stp	x6, x7, [x0, #48]
+	ldp	x4, x5, [sp, #32]
+	stp	x4, x5, [x0, #32]
+	ldp	x2, x3, [sp, #16]
+	stp	x2, x3, [x0, #16]
+	ldr	x1, [sp, #8]
+	str	x1, [x0, #8]
+	ldr	x0, [sp, #0]
+	return
 
 lower_serror:
 	save_scratch

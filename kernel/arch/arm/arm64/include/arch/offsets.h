@@ -39,8 +39,11 @@
 #define THREAD_TIMER_QUEUED 153
 #define THREAD_UTCB 1016
 
-/* struct takt_pv_page: `open`, and `pending` behind it, so far before the guest's registers */
+/* struct takt_pv_page: `open`, and `pending` behind it, `depth`, and `upcall_entry`, and
+ * `upcall_sp` behind it, so far before the guest's registers */
 #define PV_OPEN 96
+#define PV_DEPTH 88
+#define PV_UPCALL 64
 
 /* struct invocation */
 #define INVOCATION_CALLER 0 /* and tag */
