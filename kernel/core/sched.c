@@ -578,32 +578,33 @@ static inline bool yield_simply(struct cpu *c)
 	struct sc *old = c->sc, *sc = c->next;
 	bool direct = likely(sc);
 	struct thread *t;
+	unsigned prio;
 	u64 now;
 
 	if (unlikely(c->not_fast) || unlikely(!old) || unlikely(!round_robin(old)))
 		return false;
+	prio = old->prio;
 	if (unlikely(!direct)) {
-		if (!(c->ready_levels >> old->prio))
+		if (!(c->ready_levels >> prio))
 			return false;
-		sc = ready_first(c, (int)old->prio);
+		sc = ready_first(c, (int)prio);
 	}
 	t = sc->home;
-	if (unlikely(sc->prio != old->prio) || unlikely(t->wait_word != RUN_PLAINLY) ||
+	if (unlikely(sc->prio != prio) || unlikely(t->wait_word != RUN_PLAINLY) ||
 	    unlikely(t->caller))
 		return false;
-	if (likely(direct))
-		c->next = NULL;
-	else
+	if (unlikely(!direct))
 		ready_remove(c, sc);
 	now = now_ticks();
 	old->consumed += now - old->started;
-	old->refill.amount =
-		now + sched_min_budget <= c->slice_end ? c->slice_end - now : old->budget;
+	old->refill.amount = now + old->spare <= c->slice_end ? c->slice_end - now : old->budget;
 	old->state = SC_READY;
-	if (unlikely(c->ready_levels >> old->prio))
+	if (unlikely(c->ready_levels >> prio)) {
+		c->next = NULL;
 		ready_enqueue(c, old, false);
-	else
+	} else {
 		c->next = old;
+	}
 	sc_run(c, sc, now);
 	c->thread = t;
 	c->chain_deadline = TAKT_NEVER;
