@@ -673,7 +673,7 @@ static void thread_timer_due(struct thread *t)
 
 /* Those that remain make the interrupt come again at once: what has become ready meanwhile, or is
  * signalled by hardware, goes first. */
-#define TIMERS_AT_ONCE 4
+#define TIMERS_AT_ONCE 3
 
 void sched_timer(void)
 {
@@ -684,7 +684,8 @@ void sched_timer(void)
 	for (unsigned n = 0; n < TIMERS_AT_ONCE && timerq_next(&c->timers) <= now; n++) {
 		struct timer *t = c->timers.root;
 
-		timerq_remove(&c->timers, t);
+		if (t->kind != TIMER_IRQ) /* a periodic one stays, and moves */
+			timerq_remove(&c->timers, t);
 		switch ((enum timer_kind)t->kind) {
 		case TIMER_SC:
 			sc_timer_due(c, container_of(t, struct sc, timer));

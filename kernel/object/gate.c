@@ -16,6 +16,8 @@ struct gate *gate_create(struct factory *f, u64 badge)
 	return g;
 }
 
+#define UNBIND_AT_ONCE 16
+
 /* The links between gates and threads. */
 static struct spinlock bind_lock;
 
@@ -40,16 +42,20 @@ int gate_bind(struct gate *g, struct thread *t)
 	return err;
 }
 
-void gate_unbind_all(struct thread *t)
+bool gate_unbind_some(struct thread *t)
 {
+	bool more;
+
 	spin_lock(&bind_lock);
-	while (!list_empty(&t->gates)) {
+	for (unsigned n = 0; n < UNBIND_AT_ONCE && !list_empty(&t->gates); n++) {
 		struct list *l = t->gates.next;
 
 		/* The link's place in its gate is that of the thread's CPU. */
 		forget(container_of(l - t->cpu, struct gate, bound), t->cpu);
 	}
+	more = !list_empty(&t->gates);
 	spin_unlock(&bind_lock);
+	return more;
 }
 
 void gate_teardown(struct gate *g)

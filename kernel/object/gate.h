@@ -22,8 +22,8 @@ struct gate *gate_create(struct factory *f, u64 badge) MUST_CHECK;
 
 /* Makes t the target for its CPU. On that CPU. E_CAP: the gate is being destroyed. */
 int gate_bind(struct gate *g, struct thread *t) MUST_CHECK;
-/* t is no gate's target any more. On its CPU. */
-void gate_unbind_all(struct thread *t);
+/* A step towards t being no gate's target any more; true: there are more. On its CPU. */
+bool gate_unbind_some(struct thread *t);
 void gate_teardown(struct gate *g);
 
 /* The thread that serves callers on `cpu`: the one there, else that of the lowest CPU that has one.

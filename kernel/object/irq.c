@@ -215,6 +215,20 @@ static bool still_pending(struct irq *irq, struct thread *t)
 	return t->kind == TAKT_THREAD_PV && t->pv->pending & 1u << irq->virq;
 }
 
+static bool armed(const struct irq *irq)
+{
+	return irq->timer.queued || !list_empty(&irq->late);
+}
+
+static void disarm(struct irq *irq)
+{
+	if (!armed(irq))
+		return;
+	timerq_remove(&this_cpu()->timers, &irq->timer);
+	list_del(&irq->late);
+	irq->thread->timers--;
+}
+
 /* Armed anew for the next instant that is to come. Periods that have passed are counted, not delivered
  * in a burst. */
 static void next_period(struct irq *irq, u64 now)
@@ -227,10 +241,12 @@ static void next_period(struct irq *irq, u64 now)
 		irq->overruns += missed;
 		next += missed * irq->period;
 	}
-	if (next > now)
+	if (next > now) {
 		timer_start(this_cpu(), &irq->timer, next);
-	else
-		irq->thread->timers--; /* time itself ends before */
+	} else { /* time itself ends before */
+		timerq_remove(&this_cpu()->timers, &irq->timer);
+		irq->thread->timers--;
+	}
 }
 
 /* It was in `state` before this arrival: whether another one would tell it nothing new. */
@@ -243,7 +259,8 @@ static bool heard(const struct irq *irq, const struct thread *t, u8 state)
 
 /*
  * A thread that does not get to run, because others are more urgent or it has no time, is not to
- * interrupt them with each of its periods. Its timer halts until it has taken the signal.
+ * interrupt them with each of its periods. Its timer halts until it has taken the signal. One that
+ * goes on has stayed in the queue, where moving is half the work of leaving and coming back.
  */
 void irq_timer_fired(struct irq *irq, u64 now)
 {
@@ -254,8 +271,9 @@ void irq_timer_fired(struct irq *irq, u64 now)
 		irq->overruns++;
 	deliver(irq);
 	if (!irq->period) {
-		t->timers--;
+		disarm(irq);
 	} else if (heard(irq, t, state)) {
+		timerq_remove(&this_cpu()->timers, &irq->timer);
 		list_add_tail(&t->late, &irq->late);
 		t->has_late = t->kind != TAKT_THREAD_PLAIN;
 	} else {
@@ -274,20 +292,6 @@ void irq_timers_go_on(struct thread *t)
 	t->has_late = false;
 	while (!list_empty(&t->late)) /* TAKT_THREAD_TIMERS at most */
 		go_on(list_first(&t->late, struct irq, late));
-}
-
-static bool armed(const struct irq *irq)
-{
-	return irq->timer.queued || !list_empty(&irq->late);
-}
-
-static void disarm(struct irq *irq)
-{
-	if (!armed(irq))
-		return;
-	timerq_remove(&this_cpu()->timers, &irq->timer);
-	list_del(&irq->late);
-	irq->thread->timers--;
 }
 
 /* --- Operations ------------------------------------------------------------------------------ */
@@ -490,10 +494,15 @@ int irq_op_timer(struct object *self, u64 rights, struct invocation *in)
 
 /* --- Destroy --------------------------------------------------------------------------------- */
 
-void irq_unbind_all(struct thread *t)
+#define UNBIND_AT_ONCE 4
+
+bool irq_unbind_some(struct thread *t)
 {
-	while (!list_empty(&t->irqs))
+	unsigned n;
+
+	for (n = 0; n < UNBIND_AT_ONCE && !list_empty(&t->irqs); n++)
 		unbind(list_first(&t->irqs, struct irq, bound));
+	return n;
 }
 
 int irq_teardown(struct irq *irq)

@@ -41,8 +41,9 @@ struct irq *irq_create(struct factory *f, u32 intid, bool edge) MUST_CHECK;
 /* One step of its end, on its target's CPU. */
 int irq_teardown(struct irq *irq) MUST_CHECK;
 
-/* The thread goes: nothing is delivered to it any more. On its CPU. */
-void irq_unbind_all(struct thread *t);
+/* The thread goes: a step towards nothing being delivered to it any more; false: there was nothing left to
+ * do. On its CPU. */
+bool irq_unbind_some(struct thread *t);
 
 /* It arrived; any CPU. */
 void irq_arrive(struct irq *irq);

@@ -221,7 +221,8 @@ int scheduler_op_run(struct object *self, u64 rights, struct invocation *in)
 			return TAKT_E_STATE;
 	if (!list_empty(&t->irqs) || t->machine) /* what is bound to it stays with its CPU */
 		return TAKT_E_STATE;
-	gate_unbind_all(t);
+	if (gate_unbind_some(t))
+		return E_RESTART;
 	context_evict(t);
 	t->cpu = (u8)cpu;
 	return 0;

@@ -522,8 +522,6 @@ static void leave_all(struct thread *t)
 {
 	if (t->cpu != CPU_UNPLACED) {
 		sc_unpark_all(t);
-		gate_unbind_all(t);
-		irq_unbind_all(t);
 		context_evict(t);
 		timerq_remove(&this_cpu()->timers, &t->timer);
 		inbox_close(t->cpu, &t->mail_node);
@@ -546,9 +544,13 @@ int thread_teardown(struct thread *t, struct invocation *in)
 	if (t->cpu != CPU_UNPLACED)
 		ON_CPU_OF(t);
 	err = still(t, in);
-	if (!err)
-		leave_all(t);
-	return err;
+	if (err)
+		return err;
+	/* However many others have bound to it. */
+	if (t->cpu != CPU_UNPLACED && (gate_unbind_some(t) || irq_unbind_some(t)))
+		return E_RESTART;
+	leave_all(t);
+	return 0;
 }
 
 void thread_reclaim(struct thread *t)

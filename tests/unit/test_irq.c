@@ -417,6 +417,39 @@ TEST(a_line_interrupts_a_paravirtual_guest)
 	CHECK(compartment_end());
 }
 
+/* Visits to the kernel that destroying a thread takes with so many irqs and gates bound to it;
+ * 0: it went wrong. */
+static unsigned visits_of_destroy(unsigned bound)
+{
+	bool good = set_up(0);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < bound; i++) {
+		make_irq(SLOT_FREE + 20 + i);
+		good &= !root_call(SLOT_FREE + 20 + i, TAKT_IRQ_BIND_THREAD, W(1), C(WAITER), 0);
+		make_gate(SLOT_FREE + 20 + bound + i, i, WAITER);
+	}
+	user_call(root, TAKT_ROOT_FACTORY, TAKT_FACTORY_DESTROY, W(), C(WAITER), 0);
+	for (; !user_done(root); n++)
+		for (unsigned cpu = 0; cpu < platform.cpus; cpu++)
+			(void)step(cpu);
+	good &= !user_result(root);
+	for (unsigned i = 0; i < bound; i++) { /* nobody is there */
+		good &= root_call(SLOT_FREE + 20 + i, TAKT_IRQ_TRIGGER, W(), C(), 0) ==
+			TAKT_E_STATE;
+		good &= root_call(SLOT_FREE + 20 + bound + i, 0, W(), C(), 0) == TAKT_E_GONE;
+	}
+	return compartment_end() && good ? n : 0;
+}
+
+/* However much others have bound to a thread, nobody has to wait for all of it at once. */
+TEST(much_is_bound)
+{
+	unsigned few = visits_of_destroy(4), many = visits_of_destroy(24);
+
+	CHECK(few && many >= few + 20 / 4);
+}
+
 int main(void)
 {
 	world_boot(2);
@@ -434,5 +467,6 @@ int main(void)
 	RUN(a_line_is_held_until_ack);
 	RUN(paravirtual_interrupts_nest_by_number);
 	RUN(a_line_interrupts_a_paravirtual_guest);
+	RUN(much_is_bound);
 	return tap_done();
 }
