@@ -23,6 +23,7 @@
 #define CORE_EVENT_H
 
 #include <core/cpu.h>
+#include <core/sched.h>
 #include <object/thread.h>
 
 struct sc;
@@ -65,6 +66,16 @@ void event_before_guest(struct thread *t);
 void event_idle(struct thread *t);
 /* It wants to run again. */
 void event_wake(struct thread *t);
+
+/* t may run, or is to have time of its own while it serves others: on what its events say, or the base
+ * if there is one. On its CPU. */
+static inline void thread_activate(struct thread *t)
+{
+	if (unlikely(t->has_events))
+		event_wake(t);
+	else if (t->sc[0])
+		sc_activate(t->sc[0]);
+}
 
 /* The budget of one of t's SCs is used up. */
 void event_depleted(struct thread *t, unsigned index);

@@ -216,7 +216,7 @@ static int connect(struct thread *caller, struct thread *s, bool remote)
 	caller->peer_birth = s->object.birth;
 	if (remote) {
 		s->depth = 1;
-		sc_activate(s->sc[0]);
+		thread_activate(s);
 	} else {
 		caller->state = THREAD_OPEN;
 		s->depth = (u8)(caller->depth + 1);
@@ -242,7 +242,7 @@ void ipc_message(struct thread *caller, struct thread *s)
 			caller->peer = s; /* for who looks for circles */
 		/* They are served on the server's own time, which is to get it free as well: whom it
 		 * works for now may have none left. */
-		sc_activate(s->sc[0]);
+		thread_activate(s);
 		this_cpu()->resched = true;
 		return;
 	}
@@ -371,8 +371,7 @@ void ipc_abort(struct thread *caller, int error)
 	ipc_orphan(s);
 	ipc_end_call(caller, error);
 	/* The orphan keeps its state and runs on its own SC, if it has one. */
-	if (s->sc[0])
-		sc_activate(s->sc[0]);
+	thread_activate(s);
 }
 
 /* --- Reply, wait ---------------------------------------------------------------------------- */
@@ -457,7 +456,7 @@ static void begin_wait(struct thread *self)
 		take_signals(self);
 		if (unlikely(!list_empty(&self->late)))
 			irq_timers_go_on(self);
-		sc_activate(self->sc[0]);
+		thread_activate(self);
 		return;
 	}
 	self->state = THREAD_WAIT;

@@ -247,10 +247,7 @@ int thread_op_start(struct object *self, u64 rights, struct invocation *in)
 	t->pending = 0;
 	irq_timers_go_on(t);
 	t->state = THREAD_RUN;
-	if (t->has_events) /* an interrupt may have come meanwhile */
-		event_wake(t);
-	else if (t->sc[0])
-		sc_activate(t->sc[0]);
+	thread_activate(t); /* an interrupt that brings an SC may have come meanwhile */
 	return 0;
 }
 
