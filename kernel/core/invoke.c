@@ -247,7 +247,7 @@ void syscall_entry(struct thread *t)
 		break;
 	case TAKT_YIELD:
 		t->regs->x[0] = 0;
-		sched_yield();
+		sched_give_way();
 		return;
 	case TAKT_RESUME:
 		vcpu_resume(t);

@@ -621,7 +621,7 @@ static NOINLINE void yield_slowly(struct cpu *c)
 	sched_leave();
 }
 
-void sched_yield(void)
+void sched_give_way(void)
 {
 	struct cpu *c = this_cpu();
 

@@ -87,7 +87,7 @@ void sc_deactivate(struct sc *sc);
 void sc_unpark_all(struct thread *t);
 
 /* Takes the SC off the CPU; it goes to the tail of its queue. What sched_leave does is done, too. */
-void sched_yield(void);
+void sched_give_way(void);
 
 /* Updates sc->consumed of the running SC without ending its turn. */
 void sc_account(struct sc *sc);

@@ -277,7 +277,7 @@ static void wait_trap(struct thread *t, u64 esr)
 {
 	skip(&t->vp->guest, esr);
 	if (esr & 1) /* WFE, trapped while a peer is ready */
-		sched_yield();
+		sched_give_way();
 	else if (!t->pending)
 		machine_wait(t);
 }
