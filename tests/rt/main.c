@@ -59,7 +59,7 @@ static void test_env_caps(void)
 	CHECK(env_cap("root") >= TAKT_SELF_NAMED && env_cap("root") < TAKT_SELF_FREE);
 	CHECK(!env_cap("roo") && !env_cap("root ") && !env_cap(""));
 	CHECK(!takt_task_cap_inspect(TAKT_SELF_TASK, env_cap("root"), &type, &rights));
-	CHECK(type == TAKT_GATE && rights == TAKT_R_GATE_CALL);
+	CHECK(type == TAKT_GATE && rights == (TAKT_R_GATE_CALL | TAKT_R_GATE_TRANSFER));
 }
 
 static void test_env_slots(void)

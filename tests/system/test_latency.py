@@ -11,6 +11,7 @@ import pathlib
 import re
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
@@ -64,6 +65,22 @@ def archive(folder, guest, kind, ticks):
                         WITNESS='"neighbour"', TICKS=ticks, **TIMES[kind])
 
 
+def said_until(serial, end):
+    """Whether `end` has been said, and all up to there. Linux floods us, too: each piece is looked at
+    once."""
+    pieces, tail, give_up = [], b"", time.monotonic() + TIMEOUT
+    while end not in tail and time.monotonic() < give_up:
+        try:
+            piece = serial.read_nonblocking(65536, timeout=1)
+        except pexpect.TIMEOUT:
+            continue
+        except pexpect.EOF:
+            break
+        pieces.append(piece)
+        tail = tail[-len(end):] + piece
+    return end in tail, b"".join(pieces).decode(errors="replace")
+
+
 class Run:
     """One run: ns that the controller and its neighbour were late at most, ticks that were missed, and
     how often Linux did what."""
@@ -73,10 +90,8 @@ class Run:
             system = archive(pathlib.Path(folder), guest, kind, ticks)
             line = lambda trace: machine.command(system, trace, smp=1, icount=True)
             with machine.Machine(line) as m:
-                end = m.serial.expect([r"# end\r", pexpect.EOF, pexpect.TIMEOUT], timeout=TIMEOUT,
-                                      searchwindowsize=64)      # Linux floods us, too
-                text = m.serial.before.decode(errors="replace")
-        check(end == 0, f"the controller did not come to its end: {text[-2000:]!r}")
+                ended, text = said_until(m.serial, b"# end\r")
+        check(ended, f"the controller did not come to its end: {text[-2000:]!r}")
         text = re.sub(r"\x1b\[[\d;]*m", "", text)
         figure = lambda pattern: int(re.search(pattern, text)[1])
         self.tick = figure(r"tick (\d+) ns")
