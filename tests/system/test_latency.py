@@ -65,17 +65,18 @@ def archive(folder, guest, kind, ticks):
                         WITNESS='"neighbour"', TICKS=ticks, **TIMES[kind])
 
 
-def said_until(serial, end):
-    """Whether `end` has been said, and all up to there. Linux floods us, too: each piece is looked at
-    once."""
+def said_until(m, end):
+    """Whether `end` has been said, and all up to there. Linux floods the serial line, so each piece is
+    looked at once, and its LED, whose trace QEMU would wait to write if nobody read it."""
     pieces, tail, give_up = [], b"", time.monotonic() + TIMEOUT
     while end not in tail and time.monotonic() < give_up:
+        m.leds.read()
         try:
-            piece = serial.read_nonblocking(65536, timeout=1)
-        except pexpect.TIMEOUT:
-            continue
+            piece = m.serial.read_nonblocking(65536, timeout=1)
         except pexpect.EOF:
             break
+        if not piece:       # there is no event to wait for: a thread of pexpect's reads the pipe
+            time.sleep(0.01)
         pieces.append(piece)
         tail = tail[-len(end):] + piece
     return end in tail, b"".join(pieces).decode(errors="replace")
@@ -90,7 +91,7 @@ class Run:
             system = archive(pathlib.Path(folder), guest, kind, ticks)
             line = lambda trace: machine.command(system, trace, smp=1, icount=True)
             with machine.Machine(line) as m:
-                ended, text = said_until(m.serial, b"# end\r")
+                ended, text = said_until(m, b"# end\r")
         check(ended, f"the controller did not come to its end: {text[-2000:]!r}")
         text = re.sub(r"\x1b\[[\d;]*m", "", text)
         figure = lambda pattern: int(re.search(pattern, text)[1])
