@@ -22,12 +22,11 @@
 
 struct cpu cpus[MAX_CPUS];
 
-u64 sched_min_budget, sched_most_debt;
+u64 sched_min_budget;
 
 void sched_init_cpu(struct cpu *c)
 {
 	sched_min_budget = platform.counter_hz / 500000;
-	sched_most_debt = platform.counter_hz / 10000;
 	c->id = (unsigned)(c - cpus);
 	c->prio = -1;
 	c->timer_at = TAKT_NEVER;

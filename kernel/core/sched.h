@@ -13,10 +13,6 @@
 /* A remainder smaller than this is not worth a switch: it is merged into a later refill. 2 us. */
 extern u64 sched_min_budget;
 
-/* The most that one overrun is paid back for: more than the kernel can bring about by itself, so the
- * rest was taken by what is below it. 100 us. */
-extern u64 sched_most_debt;
-
 void sched_init_cpu(struct cpu *c);
 
 /* Chooses what runs next, programs the timer, and loads that thread's context. Idles if nothing

@@ -56,8 +56,8 @@ def edit(steps, demo):
     demo.type("echo abcdef\x1b[D\x1b[D\x1b[DX\r")
     demo.see("abcXdef", 20)
     steps.done("Linux's shell lets edit a line")
-    demo.type("sleep 1000\r")
-    demo.see(PROMPT + "sleep 1000", 20)
+    demo.type("sh -c 'echo asleep; exec sleep 1000'\r")
+    demo.see("asleep", 20)      # who takes the interrupt is in the foreground now
     demo.type("\x03")
     demo.see(r"\^C", 20)
     demo.type("echo on\r")
