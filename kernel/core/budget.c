@@ -37,9 +37,9 @@ static void refill_pop(struct sc *sc)
 	sc->first = (sc->first + 1) & (SC_REFILLS - 1);
 }
 
-/* The most that one overrun is paid back for, in budgets. What the kernel itself brings about is far
- * below that, except of the smallest ones; more was taken by what is below it (adr/0070). */
-#define MOST_DEBT 16
+/* One overrun is paid back for by 50 ms at most: far more than the kernel brings about, so the rest was
+ * taken by what is below it (adr/0070). */
+#define MOST_DEBT_HZ 20
 
 /* What was used from instant t on comes back at t + period; what was overrun is taken from later
  * refills. */
@@ -77,7 +77,7 @@ void sc_charge_refills(struct sc *sc, u64 now, u64 used)
 		refill_pop(sc);
 	}
 	if (used) { /* more than the whole budget in one stretch: each further one costs its period */
-		used = MIN(used, MOST_DEBT * sc->budget);
+		used = MIN(used, platform.counter_hz / MOST_DEBT_HZ);
 		h->time += used / sc->budget * sc->period + used % sc->budget;
 	}
 }
