@@ -135,10 +135,12 @@ static int do_read(struct console *c, struct takt_msg *m)
 	return server_words(m, 1 + count);
 }
 
-/* A session keeps one slot for good. */
+/* A session keeps one slot for good. What was typed while nobody could be told is told now: the
+ * client may have died with it unread. */
 static int do_notify(struct console *c, struct takt_msg *m)
 {
 	takt_slot *slot = &c->notify[m->badge];
+	int err;
 
 	if (TAKT_TAG_CAPS(m->tag) < 1)
 		return TAKT_E_MSG;
@@ -146,7 +148,10 @@ static int do_notify(struct console *c, struct takt_msg *m)
 		*slot = env_slot_alloc();
 	if (!*slot)
 		return TAKT_E_QUOTA;
-	return server_replace_irq(TAKT_SELF_TASK, c->server.window, *slot);
+	err = server_replace_irq(TAKT_SELF_TASK, c->server.window, *slot);
+	if (!err && mux_waiting(&c->mux, (unsigned)m->badge))
+		(void)!takt_irq_trigger(*slot);
+	return err;
 }
 
 static int do_info(struct console *c, struct takt_msg *m)

@@ -144,6 +144,11 @@ unsigned mux_read(struct mux *m, unsigned session, uint8_t *data, unsigned len)
 	return n;
 }
 
+bool mux_waiting(const struct mux *m, unsigned session)
+{
+	return m->session[session].in_get != m->session[session].in_put;
+}
+
 void mux_say(struct mux *m, const char *format, ...)
 {
 	char text[MUX_LINE];

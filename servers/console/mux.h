@@ -101,6 +101,9 @@ unsigned mux_write(struct mux *m, unsigned session, const uint8_t *data, unsigne
 unsigned mux_print(struct mux *m, unsigned session, const uint8_t *data, unsigned len);
 unsigned mux_read(struct mux *m, unsigned session, uint8_t *data, unsigned len);
 
+/* Whether there is any input that nobody has read. */
+bool mux_waiting(const struct mux *m, unsigned session);
+
 /* A line of the console's own. */
 void mux_say(struct mux *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

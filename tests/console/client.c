@@ -26,6 +26,21 @@ static void list(void)
 	printf("that is all\n");
 }
 
+/* What a program that takes the place of a dead one finds: input that nobody was told of. */
+static void renew(void)
+{
+	takt_slot irq = env_slot_alloc();
+	struct takt_msg m = {0};
+
+	if (takt_create_irq(TAKT_SELF_FACTORY, irq) ||
+	    takt_irq_bind_thread(irq, TAKT_SELF_THREAD, 2) || console_notify(session, irq))
+		printf("renew: no notification\n");
+	else if (takt_wait(&m, takt_now() + takt_ns_to_ticks(3000000000)))
+		printf("not told of what was there\n");
+	else
+		printf("told of what was there\n");
+}
+
 static void answer(char *line)
 {
 	unsigned n, level;
@@ -35,6 +50,8 @@ static void answer(char *line)
 		       rt_error(console_level(env_cap("control-console"), n, level)));
 	else if (!strcmp(line, "list"))
 		list();
+	else if (!strcmp(line, "renew"))
+		renew();
 	else
 		printf("you said %s\n", line);
 }

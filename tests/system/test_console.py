@@ -14,7 +14,7 @@ from takt.tap import Steps, check                                            # n
 
 PREFIX = b"\x14"
 WHOLE = re.compile("|".join([       # every line that there may be, from its start to its end
-    r"takt: .*", r"root: \d+ CPUs.*", r"", r"(\$ )+", r"\$ [a-z0-9 ]+", r"you said [a-z0-9]+",
+    r"takt: .*", r"root: \d+ CPUs.*", r"", r"(\$ )+", r"\$ [a-z0-9 ]+", r"you said [a-z0-9]+", r"told of what was there",
     r"session \d is [\w-]+, level \d, lost \d, waiting \d, interactive \d", r"that is all",
     r"level: [\w ]+", r"line \d+ of 300, in two pieces, ends here", r"deaf is there",
     r"\[console\] .*", r"\[root\] root: .*", r"\[polite\] line \d+ of 300, in two pieces, ends here",
@@ -116,6 +116,10 @@ def console(steps):
         lines.await_line(r"\[deaf\] deaf is there", 30)
         lines.await_line("you said hello", 20, lines.type(b"hello\r"))
         steps.done("a session answers among floods")
+        since = lines.type(b"renew\rleft\r")
+        lines.await_line("told of what was there", 20, since)
+        lines.await_line("you said left", 20, since)
+        steps.done("who asks to be told is told of what nobody read before")
         bystanders(steps, lines)
         control(steps, lines)
         switching(steps, lines)

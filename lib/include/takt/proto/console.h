@@ -12,7 +12,8 @@ enum console_op {
 			   that there is no room for are lost, and counted; with CONSOLE_AGAIN or-ed
 			   to w0 they are not: the caller tries again with them */
 	CONSOLE_READ,	/* w0: greatest number of bytes -> w0: bytes, from word 1 on */
-	CONSOLE_NOTIFY, /* c0: irq (R_IRQ_TRIGGER) to trigger when input arrives in an empty queue */
+	CONSOLE_NOTIFY, /* c0: irq (R_IRQ_TRIGGER) to trigger when input arrives in an empty queue,
+			   and at once if there is some */
 	/* Of the control session alone, which has nothing of the others: */
 	CONSOLE_INFO,	/* w0: session -> w0: level, w1: lines lost ever, w2: bytes that wait to go
 			   out, w3: 1 if it is the interactive one, w4..w6: its name, zero-padded;
