@@ -46,7 +46,7 @@ def reports(steps):
         check(HALF_NS < first.most < HOG_NS + HALF_NS, f"{first.most} ns late at most")
         steps.done("an instant is late by what the hog takes, and others are missed")
         m.serial.send("clear\r")
-        begin = len(m.leds.edges)
+        begin = m.leds.count()
         check(m.leds.wait(lambda: len(m.leds.of(LED, begin)) > 10, 60), "the LED stands still")
         second = Report(m)
         check(5 < second.count < first.count, f"{second.count} after {first.count}: not cleared")

@@ -35,8 +35,7 @@ def demo(steps, system):
         scenario.answer(m.serial)
         steps.done(f"{system}: Linux's shell can be typed into")
 
-        m.leds.read()
-        since = len(m.leds.edges)
+        since = m.leds.count()
         for number, led in leds.items():
             scenario.blinks(m.leds, number, 12, 30, since, led.owner)
             steps.done(f"{system}: LED {number} of {led.owner} blinks")
@@ -51,7 +50,7 @@ def demo(steps, system):
         # LED off, if the panic found it on.
         check(m.leds.wait(lambda: m.leds.of(LINUX)[-1].state == 0, 10),
               "LED 0 is still on after Linux's crash")
-        since = len(m.leds.edges)
+        since = m.leds.count()
         for number in (RT_GUEST, NATIVE):
             scenario.blinks(m.leds, number, 20, 30, since, leds[number].owner)
             steps.done(f"{system}: LED {number} of {leds[number].owner} still blinks")

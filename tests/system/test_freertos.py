@@ -64,7 +64,7 @@ def shell(steps):
                                ("overflow", r"stopped: stack overflow \(shell\)")):
             ask(m, command, words, 60)
             scenario.expect(m.serial, "rtos.*ended, code -1", 30, f"it does not end by {command}")
-            begin = len(m.leds.edges)
+            begin = m.leds.count()
             scenario.blinks(m.leds, LED, 6, 60, begin, "the next one")
             steps.done(f"{command}: the program ends with a message, and is started again")
 

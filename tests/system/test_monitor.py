@@ -92,7 +92,7 @@ def trace(steps, m):
 
 
 def neighbours(m, leds):
-    since = len(m.leds.edges)
+    since = m.leds.count()
     for number in (RT_GUEST, NATIVE):
         scenario.blinks(m.leds, number, 6, 30, since, leds[number].owner)
 
@@ -107,7 +107,7 @@ def machines(steps, m, leds):
     answer = ask(m.serial, "start linux")
     check(answer == ["linux: running"], f"start linux: {answer}")
     scenario.expect(m.serial, READY, scenario.BOOT_TIMEOUT, "Linux did not get ready again")
-    since = len(m.leds.edges)
+    since = m.leds.count()
     scenario.blinks(m.leds, LINUX, 4, 60, since, leds[LINUX].owner)
     steps.done("Linux is started, boots, and blinks again")
     answer = ask(m.serial, "restart rtos")
@@ -120,8 +120,7 @@ def machines(steps, m, leds):
 def servers(steps, m, leds):
     answer = ask(m.serial, "restart gpio")
     check(answer == ["gpio: running"], f"restart gpio: {answer}")
-    m.leds.read()
-    since = len(m.leds.edges)
+    since = m.leds.count()
     scenario.blinks(m.leds, NATIVE, 6, 30, since, leds[NATIVE].owner)
     check(row(m.serial, "blinker")[1] == "running", "the blinker does not run")
     steps.done("the GPIO server is restarted, and its client blinks on")

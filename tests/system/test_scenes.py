@@ -76,7 +76,7 @@ class Stage:
 
     def wait(self, done, otherwise):
         """Until done(), as long as changes come at all."""
-        seen, since = 0, time.monotonic()
+        seen, since = self.m.leds.count(), time.monotonic()
         while not done():
             self.pump()
             if len(self.m.leds.edges) != seen:

@@ -40,7 +40,7 @@ def both_boot(steps, m):
     for session in (1, 2):
         shell(m.serial, session)
     for led in (LED_ONE, LED_TWO):
-        scenario.blinks(m.leds, led, 4, 60, len(m.leds.edges), f"machine {led + 1}")
+        scenario.blinks(m.leds, led, 4, 60, m.leds.count(), f"machine {led + 1}")
     steps.done("both boot to a shell, and blink")
 
 
@@ -82,12 +82,12 @@ def crash(steps, m):
     shell(m.serial, 1)
     m.serial.sendline("echo c >/proc/sysrq-trigger")
     scenario.expect(m.serial, "it is restarted", 60, "a panic of the first one does not reset it")
-    since = len(m.leds.edges)
+    since = m.leds.count()
     shell(m.serial, 2)
     scenario.blinks(m.leds, LED_TWO, 4, 60, since, "the second machine")
     steps.done("the first one crashes, the second one goes on")
     comes_back(m.serial)
-    scenario.blinks(m.leds, LED_ONE, 4, 60, len(m.leds.edges), "the first machine")
+    scenario.blinks(m.leds, LED_ONE, 4, 60, m.leds.count(), "the first machine")
     shell(m.serial, 2)
     check(re.fullmatch(r"\d+", scenario.command(m.serial, "cut -d. -f1 /proc/uptime")),
           "the second machine does not tell its time")

@@ -199,6 +199,11 @@ class Leds:
         self.edges += new
         return new
 
+    def count(self):
+        """How many edges there are up to now: `since` for what comes."""
+        self.read()
+        return len(self.edges)
+
     def wait(self, done, timeout):
         """Reads on until done() is true; says whether it is before the time is over."""
         end = time.monotonic() + timeout
