@@ -28,7 +28,6 @@
 #define HIGH_VIRQ (configMAX_SYSCALL_VIRQ + 1)
 #define FIRST_NS 500000
 #define SECOND_NS 487000
-#define HIGH_NS 1300000
 
 struct interrupts_seen interrupts_seen;
 volatile bool interrupts_in_critical;
@@ -91,5 +90,5 @@ void vInitialiseTimerForIntQueueTest(void)
 
 void interrupts_start_high(void)
 {
-	start(HIGH_VIRQ, HIGH_NS);
+	start(HIGH_VIRQ, INTERRUPTS_HIGH_NS);
 }

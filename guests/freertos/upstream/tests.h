@@ -14,6 +14,7 @@ struct interrupts_seen {
 	volatile uint32_t depth;	 /* greatest nesting */
 };
 extern struct interrupts_seen interrupts_seen;
+#define INTERRUPTS_HIGH_NS 1300000 /* its period */
 void interrupts_start_high(void);
 extern volatile bool interrupts_in_critical; /* set by a task, while it is in one */
 
