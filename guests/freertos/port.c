@@ -222,12 +222,15 @@ int port_interrupt(unsigned n)
 	return 1;
 }
 
-/* Moves the interrupted task's frame to its stack. The caller adds the FP/SIMD registers. */
+/* Moves the interrupted task's frame to its stack. The caller adds the FP/SIMD registers. FreeRTOS
+ * looks for an overflow only after that, when what lies below the stack would be gone. */
 void *port_save_preempted(void)
 {
 	const struct takt_frame *f = &pv_page->frame[0];
 	struct preempted_record *r = (void *)((f->sp & ~(uint64_t)15) - sizeof(*r));
 
+	if ((const void *)r < port_stack_limit())
+		port_panic("stack overflow", pcTaskGetName(NULL));
 	r->kind = RECORD_PREEMPTED;
 	r->frame = *f;
 	*stack_top() = r;

@@ -30,6 +30,9 @@ uint64_t port_tick_interrupts(void);
 /* Whether no task but the idle task is ready. For the idle task. */
 int port_idle_is_alone(void);
 
+/* The lowest address of the running task's stack. */
+const void *port_stack_limit(void);
+
 /* When a tick was or will be due, to compare with takt_now. */
 takt_ticks port_tick_instant(TickType_t tick_count);
 
