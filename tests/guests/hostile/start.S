@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A flat image at the start of the guest's RAM. Each CPU has a stack; below its top lies a context
  * (struct cpu in hostile.h), found by MPIDR_EL1, for whatever else may be nonsense by then. */
+#include "../scratch.h"
+
 #define STACK_SHIFT 15
 #define CPU_SIZE 256
 
@@ -105,17 +107,7 @@ vectors:
 	.endr
 
 interrupt:
-	sub	sp, sp, #192
-	stp	x0, x1, [sp]
-	stp	x2, x3, [sp, #16]
-	stp	x4, x5, [sp, #32]
-	stp	x6, x7, [sp, #48]
-	stp	x8, x9, [sp, #64]
-	stp	x10, x11, [sp, #80]
-	stp	x12, x13, [sp, #96]
-	stp	x14, x15, [sp, #112]
-	stp	x16, x17, [sp, #128]
-	stp	x18, x30, [sp, #144]
+	save_scratch
 	mrs	x0, elr_el1
 	mrs	x1, spsr_el1
 	stp	x0, x1, [sp, #160]
@@ -124,17 +116,6 @@ interrupt:
 	orr	x1, x1, x0		/* leaves them masked if it says so */
 	msr	elr_el1, x2
 	msr	spsr_el1, x1
-	ldp	x18, x30, [sp, #144]
-	ldp	x16, x17, [sp, #128]
-	ldp	x14, x15, [sp, #112]
-	ldp	x12, x13, [sp, #96]
-	ldp	x10, x11, [sp, #80]
-	ldp	x8, x9, [sp, #64]
-	ldp	x6, x7, [sp, #48]
-	ldp	x4, x5, [sp, #32]
-	ldp	x2, x3, [sp, #16]
-	ldp	x0, x1, [sp]
-	add	sp, sp, #192
-	eret
+	return_from_exception
 
 	.section .note.GNU-stack, "", %progbits
