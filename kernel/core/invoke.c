@@ -74,31 +74,34 @@ int invocation_give(struct invocation *in, struct object *o, u64 rights,
 	return err;
 }
 
-/* Looks up the capability arguments that the operation takes. */
-static int resolve_caps(const struct op_desc *op, struct invocation *in)
+/* Looks up a capability argument that the operation takes. */
+static inline int resolve_cap(const struct op_desc *op, struct invocation *in, unsigned i)
 {
-	/* It goes on with an object that it began to destroy. */
-	const struct op_desc *destroy = &ops[INDEX_FACTORY_DESTROY];
 	struct thread *t = in->caller;
+	struct cap cap = task_cap(t->task, *(volatile u64 *)&t->regs->x[10 + i]);
+	struct object *o = cap_object(cap);
 
-	if (in->caps < op->caps_least || in->caps > op->caps_most)
+	if (unlikely(!o))
+		return TAKT_E_CAP;
+	in->cap[i] = o;
+	in->cap_right[i] = cap_rights(cap);
+	if (likely(op->cap_type[i] == o->living))
+		return 0;
+	/* Destroy goes on with an object that it began to destroy. */
+	if (o->dying && op != &ops[INDEX_FACTORY_DESTROY])
+		return TAKT_E_CAP;
+	return op->cap_type[i] == TAKT_ANY || op->cap_type[i] == o->type ? 0 : TAKT_E_TYPE;
+}
+
+static NOINLINE int resolve_caps(const struct op_desc *op, struct invocation *in)
+{
+	int err;
+
+	if (unlikely(in->caps != op->caps_most) &&
+	    (in->caps < op->caps_least || in->caps > op->caps_most))
 		return TAKT_E_MSG;
-	for (unsigned i = 0; i < in->caps; i++) {
-		u64 n = *(volatile u64 *)&t->regs->x[10 + i];
-		struct cap *slot = task_slot(t->task, n);
-		struct cap cap;
-
-		if (!slot)
-			return TAKT_E_CAP;
-		cap = *slot;
-		in->cap[i] = cap_object(cap);
-		in->cap_right[i] = cap_rights(cap);
-		if (!in->cap[i] || (in->cap[i]->dying && op != destroy))
-			return TAKT_E_CAP;
-		if (op->cap_type[i] != TAKT_ANY && op->cap_type[i] != in->cap[i]->type)
-			return TAKT_E_TYPE;
-	}
-	return 0;
+	err = resolve_cap(op, in, 0);
+	return likely(err || in->caps == 1) ? err : resolve_cap(op, in, 1);
 }
 
 /* Each word is read once. */
@@ -129,7 +132,7 @@ static inline int invoke_object(struct object *o, u64 rights, struct invocation 
 	if (unlikely(TAKT_TAG_WORDS(in->tag) < op->words))
 		return TAKT_E_MSG;
 	in->caps = TAKT_TAG_CAPS(in->tag);
-	if (in->caps | op->caps_least) {
+	if (in->caps | op->caps_least) { /* so there are some, or some are missing */
 		int err = resolve_caps(op, in);
 
 		if (unlikely(err))

@@ -9,8 +9,13 @@
 
 struct object {
 	u64 birth;  /* globally unique, increasing; 0: not yet, or destroyed */
-	u8 type;    /* enum takt_type, or OBJECT_INTERNAL */
-	bool dying; /* being destroyed: takes part in no operation any more */
+	union {
+		u16 living; /* little-endian: the type, while it lives */
+		struct {
+			u8 type;    /* enum takt_type, or OBJECT_INTERNAL */
+			bool dying; /* being destroyed: takes part in no operation any more */
+		};
+	};
 	u16 reserved0;
 	u32 reserved1;
 	struct object *limbo; /* the next on the factory's list of destroyed objects */

@@ -55,6 +55,14 @@ static inline struct cap *task_slot(struct task *t, u64 slot)
 	return &t->tables->leaf[slot / CAP_LEAF_SLOTS][slot % CAP_LEAF_SLOTS];
 }
 
+/* What is in the slot; nothing, where there is none. */
+static inline struct cap task_cap(const struct task *t, u64 slot)
+{
+	if (slot >= t->slots)
+		return (struct cap){0, 0};
+	return t->tables->leaf[slot / CAP_LEAF_SLOTS][slot % CAP_LEAF_SLOTS];
+}
+
 /* Puts a capability into an empty slot (stale counts as empty). E_RANGE, E_EXISTS. */
 int task_cap_insert(struct task *t, u64 slot, struct object *o, u64 rights) MUST_CHECK;
 
