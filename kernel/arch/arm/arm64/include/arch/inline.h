@@ -120,9 +120,11 @@ struct spinlock {
 static inline void spin_lock(struct spinlock *l)
 {
 	u32 both = __atomic_fetch_add(&l->both, 1u << 16, __ATOMIC_ACQUIRE);
-	u32 ticket = both >> 16, seen = both & 0xffff;
+	u32 ticket = both >> 16, seen = both & 0xffff, differ;
 
-	if (likely(seen == ticket))
+	/* In the most frequent case of all, one instruction less than GCC would need. */
+	__asm__("eor %w0, %w1, %w1, ror #16" : "=r"(differ) : "r"(both));
+	if (likely(!differ))
 		return;
 	__asm__ volatile("sevl" : : : "memory");
 	do {
