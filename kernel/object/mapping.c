@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <arch/stage2_page.h>
 #include <core/arch.h>
 #include <core/invoke.h>
 #include <object/mapping.h>
@@ -12,16 +13,11 @@ static inline u64 end_of(const struct mapping *m)
 	return m->va + m->size;
 }
 
-/* Where in t's table the first mapping stands that ends above va: most likely where somebody looked
- * the last time. With t's lock. */
-static unsigned first_above(struct task *t, u64 va)
+static NOINLINE unsigned search_above(struct task *t, u64 va)
 {
 	struct mapping *const *table = t->tables->mapping;
-	unsigned from = t->recent, to = t->mappings;
+	unsigned from, to = t->mappings;
 
-	if (likely(from <= to && (!from || end_of(table[from - 1]) <= va) &&
-		   (from == to || end_of(table[from]) > va)))
-		return from;
 	for (from = 0; from < to;) {
 		unsigned middle = (from + to) / 2;
 
@@ -34,34 +30,69 @@ static unsigned first_above(struct task *t, u64 va)
 	return from;
 }
 
-static struct mapping *mapping_at(const struct task *t, unsigned i)
+/* Where in t's table the first mapping stands that ends above va: most likely where somebody looked
+ * the last time. With t's lock. */
+static inline unsigned first_above(struct task *t, u64 va)
+{
+	struct mapping *const *table = t->tables->mapping;
+	unsigned i = t->recent, n = t->mappings;
+
+	if (likely(i <= n && (!i || end_of(table[i - 1]) <= va) &&
+		   (i == n || end_of(table[i]) > va)))
+		return i;
+	return search_above(t, va);
+}
+
+static inline struct mapping *mapping_at(const struct task *t, unsigned i)
 {
 	return i < t->mappings ? t->tables->mapping[i] : NULL;
 }
 
-/* A record at place i of the task's table, claimed by who makes it. With the task's lock. */
-static struct mapping *mapping_new(struct task *t, unsigned i, struct memory *mem, u64 va,
-				   u64 offset, u64 size, u64 flags)
+/* A free record of the task's own, or null. With its lock, without which they come back. */
+static inline struct mapping *own_record(struct task *t)
+{
+	u32 free = LOAD_ONCE(t->records);
+	struct mapping *m;
+
+	if (unlikely(!free))
+		return NULL;
+	m = &t->tables->record[__builtin_ctz(free)];
+	__asm__("" : "+r"(m)); /* GCC would reckon it out for each field */
+	if (!m)
+		__builtin_unreachable();
+	__atomic_fetch_and(&t->records, ~(free & -free), __ATOMIC_ACQUIRE);
+	return m;
+}
+
+/* Of a task that may end as soon as the kernel is left: it knows m no more. */
+static void record_free(struct task *t, struct mapping *m)
+{
+	u64 at = (u64)m - (u64)t->tables->record;
+
+	if (at < sizeof(t->tables->record))
+		__atomic_fetch_or(&t->records, 1u << at / sizeof(*m), __ATOMIC_RELEASE);
+	else
+		kmem_free(m);
+}
+
+/* A record, with its fields set, at place i of its task's table. With the task's lock. */
+static inline void put_into_task(struct task *t, unsigned i, struct mapping *m)
 {
 	struct mapping **table = t->tables->mapping;
-	struct mapping *m = kmem_alloc_raw(kmem_owner(t), sizeof(*m));
+	unsigned n = t->mappings;
 
-	if (!m)
-		return NULL;
-	*m = (struct mapping){
-		.type = OBJECT_INTERNAL,
-		.claimed = true,
-		.flags = (u32)flags,
-		.memory = mem,
-		.task = t,
-		.va = va,
-		.size = size,
-		.offset = offset,
-	};
-	for (unsigned n = t->mappings++; n > i; n--)
+	t->mappings = (u8)(n + 1);
+	for (; unlikely(n > i); n--)
 		table[n] = table[n - 1];
 	table[i] = m;
-	return m;
+}
+
+/* And on the list of the extent. With that one's lock. */
+static inline void put_into_memory(struct memory *mem, struct mapping *m, u64 flags)
+{
+	mem->uses++;
+	mem->writable |= (flags & TAKT_MAP_WRITE) != 0;
+	list_add_tail(&mem->mappings, &m->in_memory);
 }
 
 /* The task knows it no more. With its lock. */
@@ -87,10 +118,10 @@ bool mapping_claim(struct mapping *m)
 /* Access wanted must be within the capability's rights, and devices are never executed. */
 static int check_map_flags(const struct memory *m, u64 rights, u64 flags)
 {
-	u64 access = flags & (TAKT_MAP_READ | TAKT_MAP_WRITE | TAKT_MAP_EXEC);
+	u64 access = flags & MAP_ACCESS;
 	u64 order = flags >> 16 & 0x3f;
 
-	if (flags & ~(7ul | TAKT_MAP_ATTR_MASK | TAKT_MAP_ORDER(0x3f)) || !access)
+	if (flags & ~(MAP_ACCESS | TAKT_MAP_ATTR_MASK | TAKT_MAP_ORDER(0x3f)) || !access)
 		return TAKT_E_INVAL;
 	if (order && order < PAGE_SHIFT)
 		return TAKT_E_INVAL;
@@ -127,7 +158,7 @@ int task_check_va(u64 va, u64 size)
 }
 
 /* With m's lock. */
-static bool carved_out(struct memory *m, u64 base, u64 size)
+static NOINLINE bool carved_out(struct memory *m, u64 base, u64 size)
 {
 	list_for_each (l, &m->children) {
 		struct memory *child = container_of(l, struct memory, sibling);
@@ -141,7 +172,7 @@ static bool carved_out(struct memory *m, u64 base, u64 size)
 }
 
 /* With t's lock. Whether another mapping can be made at [va, va + size), place i of the table. */
-static int check_place(const struct task *t, unsigned i, u64 va, u64 size)
+static inline int check_place(const struct task *t, unsigned i, u64 va, u64 size)
 {
 	const struct mapping *m = mapping_at(t, i);
 
@@ -153,13 +184,14 @@ static int check_place(const struct task *t, unsigned i, u64 va, u64 size)
 }
 
 /* With m's lock. */
-static int check_part(struct memory *m, u64 offset, u64 size)
+static inline int check_part(struct memory *m, u64 offset, u64 size)
 {
 	if (m->claimed || m->object.dying)
 		return TAKT_E_STATE;
 	if (m->uses == MEMORY_USES)
 		return TAKT_E_QUOTA;
-	return carved_out(m, m->base + offset, size) ? TAKT_E_EXISTS : 0;
+	return !list_empty(&m->children) && carved_out(m, m->base + offset, size) ? TAKT_E_EXISTS
+										   : 0;
 }
 
 /* --- Steps ----------------------------------------------------------------------------------- */
@@ -192,7 +224,7 @@ static void mapping_free(struct mapping *m)
 		m->memory->uses--;
 		spin_unlock(&m->memory->lock);
 	}
-	kmem_free(m);
+	record_free(m->task, m);
 }
 
 /* With the lock of the task, whose claimed mapping m is; releases both. 0 when it is gone. */
@@ -270,16 +302,26 @@ static struct mapping *mapping_begin(struct task *t, struct memory *mem, u64 va,
 		*err = check_place(t, i, va, size);
 	if (*err)
 		return NULL;
-	m = mapping_new(t, i, mem, va, offset, size, flags);
+	m = own_record(t);
+	if (!m)
+		m = kmem_alloc_raw(kmem_owner(t), sizeof(*m));
 	if (!m) {
 		*err = TAKT_E_NOMEM;
 		return NULL;
 	}
-	if (mem) {
-		mem->uses++;
-		mem->writable |= (flags & TAKT_MAP_WRITE) != 0;
-		list_add_tail(&mem->mappings, &m->in_memory);
-	}
+	*m = (struct mapping){
+		.type = OBJECT_INTERNAL,
+		.claimed = true,
+		.flags = (u32)flags,
+		.memory = mem,
+		.task = t,
+		.va = va,
+		.size = size,
+		.offset = offset,
+	};
+	put_into_task(t, i, m);
+	if (mem)
+		put_into_memory(mem, m, flags);
 	return m;
 }
 
@@ -338,19 +380,71 @@ int task_map_frame(struct task *t, u64 va, void *frame)
 	return task_map_frames(t, va, &frame, 1, TAKT_MAP_READ | TAKT_MAP_WRITE);
 }
 
+/*
+ * What is done most often, and therefore in a way of its own that is half as long: one page of RAM,
+ * cached, where the task has the tables for it and a record. It makes all checks of the general way
+ * and changes nothing before they are done. False: it is not that case, or an error, which the general
+ * way tells.
+ */
+static inline bool map_page(struct task *t, struct memory *mem, u64 rights, const u64 *w)
+{
+	u64 va = w[0], offset = w[1], flags = w[3];
+	struct mapping *m = NULL;
+	u64 *entry;
+	unsigned i;
+
+	if (unlikely(w[2] != PAGE_SIZE) || unlikely(!IS_ALIGNED(va | offset, PAGE_SIZE)) ||
+	    unlikely(va >> STAGE2_BITS) || unlikely(offset >= mem->size) ||
+	    unlikely(flags & ~(rights & MAP_ACCESS)) || unlikely(!flags))
+		return false;
+	entry = stage2_page(&t->space, va);
+	if (unlikely(!entry))
+		return false;
+	spin_lock(&mem->lock);
+	spin_lock(&t->lock);
+	i = first_above(t, va);
+	if (likely(mem->kind == TAKT_MEMORY_RAM) && likely(!check_part(mem, offset, PAGE_SIZE)) &&
+	    likely(!check_place(t, i, va, PAGE_SIZE)))
+		m = own_record(t);
+	if (likely(m)) {
+		m->type = OBJECT_INTERNAL;
+		m->state = MAPPING_WHOLE;
+		m->claimed = m->failed = false;
+		m->flags = (u32)flags;
+		m->memory = mem;
+		m->task = t;
+		m->va = va;
+		m->size = PAGE_SIZE;
+		m->offset = offset;
+		put_into_task(t, i, m);
+		put_into_memory(mem, m, flags);
+		stage2_set_page(entry, mem->base + offset, flags);
+	}
+	spin_unlock(&t->lock);
+	spin_unlock(&mem->lock);
+	return m;
+}
+
+static NOINLINE int map_otherwise(struct task *t, struct memory *m, u64 rights, const u64 *w)
+{
+	u64 va = w[0], offset = w[1], size = w[2], flags = w[3];
+	int err = check_range(va, offset, size, m->size);
+
+	if (!err)
+		err = check_map_flags(m, rights, flags);
+	if (!err)
+		err = memory_settle(m);
+	return err ? err : task_map_memory(t, m, va, offset, size, flags);
+}
+
 int task_op_map(struct object *self, u64 rights, struct invocation *in)
 {
 	struct task *t = container_of(self, struct task, object);
 	struct memory *m = container_of(in->cap[0], struct memory, object);
-	u64 va = in->w[0], offset = in->w[1], size = in->w[2], flags = in->w[3];
-	int err = check_range(va, offset, size, m->size);
 
 	(void)rights;
-	if (!err)
-		err = check_map_flags(m, in->cap_right[0], flags);
-	if (!err)
-		err = memory_settle(m);
-	return err ? err : task_map_memory(t, m, va, offset, size, flags);
+	return map_page(t, m, in->cap_right[0], in->w) ? 0
+						       : map_otherwise(t, m, in->cap_right[0], in->w);
 }
 
 /* --- Removing -------------------------------------------------------------------------------- */

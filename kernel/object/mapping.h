@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Mapping: a range of a task's address space with a part of an extent, or kernel frames, behind it.
- * It has a record, which the task's factory pays. A task has its records sorted by address; an extent
- * has those of what is mapped of it on a list.
+ * It has a record: one of those that lie in the task's tables, or one more that the task's factory
+ * pays. A task has its records sorted by address; an extent has those of what is mapped of it on a list.
  *
  * Locks: an extent's, then the task's.
  */
@@ -14,6 +14,8 @@
 
 struct memory;
 struct task;
+
+#define MAP_ACCESS (0ul | TAKT_MAP_READ | TAKT_MAP_WRITE | TAKT_MAP_EXEC)
 
 enum mapping_state { MAPPING_GROWS, MAPPING_WHOLE, MAPPING_SHRINKS };
 

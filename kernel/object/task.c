@@ -47,6 +47,7 @@ struct task *task_create(struct factory *f, unsigned kind, const u64 name[2])
 	memcpy(t->name, name, sizeof(t->name));
 	list_init(&t->threads);
 	list_init(&t->guests);
+	t->records = (1u << TASK_RECORDS) - 1;
 	t->space.root = kmem_alloc_page(f);
 	t->tables = kmem_alloc_page(f);
 	vmid = vmid_take();

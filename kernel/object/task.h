@@ -7,19 +7,22 @@
 #include <core/arch.h>
 #include <core/list.h>
 #include <core/object.h>
+#include <object/mapping.h>
 #include <takt/invoke.h>
 
 #define CAP_LEAF_SLOTS (PAGE_SIZE / sizeof(struct cap)) /* 256 */
 #define CAP_LEAVES (TAKT_MAX_SLOTS / CAP_LEAF_SLOTS) /* 64: bounds the end of a task */
 #define TASK_MAPPINGS 128			     /* bounds looking for one */
 
-struct mapping;
+#define TASK_RECORDS 29 /* of mappings, that cost nothing more */
+
 struct vgic;
 
 /* A page. */
 struct task_tables {
 	struct cap *leaf[CAP_LEAVES];		/* pages of slots; fastpath.S finds them here */
 	struct mapping *mapping[TASK_MAPPINGS]; /* by address */
+	struct mapping record[TASK_RECORDS];
 };
 _Static_assert(offsetof(struct task_tables, leaf) == 0, "fastpath.S");
 _Static_assert(sizeof(struct task_tables) <= PAGE_SIZE, "one page");
@@ -35,6 +38,7 @@ struct task {
 	struct spinlock lock;	/* address space and changes of the table; lookups take none */
 	u8 mappings;		/* how many there are */
 	u8 recent;		/* the place in their table that was looked for last */
+	u32 records;		/* bit n: record[n] is free */
 	u64 reclaim_cursor;
 	struct list threads;	/* struct thread.task_link */
 	struct list guests;	/* struct thread.guest_link: vCPUs whose guest it is */

@@ -316,6 +316,8 @@ static void check_task(const struct task *t)
 		HOLDS(m->task == t && m->va >= above, "mappings overlap or are not in order");
 		above = m->va + m->size;
 		check_mapping(m);
+		if (m >= t->tables->record && m < t->tables->record + TASK_RECORDS)
+			HOLDS(!(t->records & 1u << (m - t->tables->record)), "a record is free");
 		recorded += m->state == MAPPING_GROWS	  ? m->done
 			    : m->state == MAPPING_SHRINKS ? m->size - m->done
 							  : m->size;

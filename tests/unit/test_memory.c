@@ -124,6 +124,51 @@ TEST(tables_that_cannot_be_had)
 	CHECK(compartment_end());
 }
 
+static s64 map_one(u64 n)
+{
+	/* From above, so that each is put before all others. */
+	return root_call(TASK, TAKT_TASK_MAP,
+			 W((100 - n) * PAGE_SIZE, n % 64 * PAGE_SIZE, PAGE_SIZE, 3), C(SLOT_MEMORY),
+			 0);
+}
+
+static s64 unmap_one(u64 n)
+{
+	return root_call(TASK, TAKT_TASK_UNMAP, W((100 - n) * PAGE_SIZE, PAGE_SIZE), C(), 0);
+}
+
+static u64 free_pages(void)
+{
+	return root_call(SLOT_FACTORY, TAKT_FACTORY_INFO, W(), C(), 0) ? 0 : root_word(1);
+}
+
+/* Those in the task's tables are used first, and again; further ones are the factory's. */
+TEST(records_of_mappings)
+{
+	u64 n, before;
+
+	compartment(80);
+	make_task(TASK);
+	CHECK(!map_one(0)); /* makes the tables */
+	before = free_pages();
+	for (n = 1; n < TASK_RECORDS; n++)
+		CHECK(!map_one(n));
+	CHECK(free_pages() == before);
+	for (; n < TASK_RECORDS + 40; n++)
+		CHECK(!map_one(n));
+	CHECK(free_pages() == before - 2);
+	for (n = 0; n < TASK_RECORDS + 40; n += 3)
+		CHECK(!unmap_one(n) && unmap_one(n) == TAKT_E_RANGE);
+	before = free_pages();
+	CHECK(!map_one(3) && map_one(3) == TAKT_E_EXISTS);
+	for (n = 0; n < TASK_RECORDS; n += 3)
+		CHECK(n == 3 || !map_one(n));
+	CHECK(free_pages() == before);
+	for (n = 1; n < TASK_RECORDS + 40; n += 3)
+		CHECK(!unmap_one(n));
+	CHECK(compartment_end());
+}
+
 TEST(a_factory_of_memory_comes_and_goes)
 {
 	compartment(20);
@@ -146,6 +191,7 @@ int main(void)
 	RUN(factories_within_factories);
 	RUN(children_are_disjoint_and_cleared);
 	RUN(tables_that_cannot_be_had);
+	RUN(records_of_mappings);
 	RUN(a_factory_of_memory_comes_and_goes);
 	return tap_done();
 }

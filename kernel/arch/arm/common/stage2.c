@@ -7,45 +7,10 @@
  * An entry only goes from invalid to valid and back, with the TLBs invalidated in between, so that
  * break-before-make (D8.14 of the Arm Architecture Reference Manual) needs no further care.
  */
-#include <arch/entry.h>
-#include <arch/stage2.h>
-#include <core/arch.h>
-#include <takt/objects.h>
+#include <arch/stage2_page.h>
 
 #define STEP_ENTRIES 64 /* written in one step */
 #define TABLE_COST 24	/* making a table takes as long as writing so many */
-
-/* MemAttr, S2AP, XN: D8.3, D8.5. */
-#define STAGE2_NORMAL (0xful << 2)
-#define STAGE2_UNCACHED (0x5ul << 2)
-#define STAGE2_DEVICE (0x1ul << 2) /* nGnRE */
-#define STAGE2_READ (1ul << 6)
-#define STAGE2_WRITE (1ul << 7)
-#define STAGE2_XN (2ul << 53)
-
-/* Everything of a page or block entry but address and type. */
-static u64 attributes(u64 flags)
-{
-	u64 a = ENTRY_AF | ENTRY_INNER_SHAREABLE;
-
-	switch (flags & TAKT_MAP_ATTR_MASK) {
-	case TAKT_MAP_CACHED:
-		a |= STAGE2_NORMAL;
-		break;
-	case TAKT_MAP_UNCACHED:
-		a |= STAGE2_UNCACHED;
-		break;
-	default:
-		a |= STAGE2_DEVICE | STAGE2_XN;
-	}
-	if (flags & TAKT_MAP_READ)
-		a |= STAGE2_READ;
-	if (flags & TAKT_MAP_WRITE)
-		a |= STAGE2_WRITE;
-	if (!(flags & TAKT_MAP_EXEC))
-		a |= STAGE2_XN;
-	return a;
-}
 
 /* The table below *entry, made if there is none. What is in it must be seen before the link. */
 static u64 *table_below(u64 *entry, stage2_alloc_fn alloc, void *arg)
@@ -128,7 +93,7 @@ static NOINLINE int map_step(struct stage2 *s2, u64 ipa, u64 pa, u64 size, u64 f
 			     stage2_alloc_fn alloc, void *arg, u64 *done)
 {
 	unsigned order = flags >> 16 & 0x3f, left = STEP_ENTRIES;
-	u64 attr = attributes(flags), at = *done, filled;
+	u64 attr = stage2_attributes(flags), at = *done, filled;
 	struct run r;
 
 	if (!order)
@@ -149,38 +114,9 @@ static NOINLINE int map_step(struct stage2 *s2, u64 ipa, u64 pa, u64 size, u64 f
 	return at < size && left ? TAKT_E_NOMEM : 0;
 }
 
-/* The entry of the page at ipa, or null where a table on the way is missing. */
-static inline u64 *page_entry(const struct stage2 *s2, u64 ipa)
-{
-	u64 l1 = s2->root[INDEX_L1(ipa)], l2;
-
-	if (unlikely((l1 & ENTRY_TYPE) != ENTRY_TABLE))
-		return NULL;
-	l2 = entry_table(l1)[INDEX_L2(ipa)];
-	if (unlikely((l2 & ENTRY_TYPE) != ENTRY_TABLE))
-		return NULL;
-	return &entry_table(l2)[INDEX_L3(ipa)];
-}
-
-/* A single page where there are tables for it: what is done most often. */
-static bool map_page(const struct stage2 *s2, u64 ipa, u64 pa, u64 flags)
-{
-	u64 *entry = page_entry(s2, ipa);
-
-	if (!entry)
-		return false;
-	*(volatile u64 *)entry = pa | attributes(flags) | ENTRY_PAGE;
-	stage2_barrier();
-	return true;
-}
-
 int stage2_map(struct stage2 *s2, ipaddr_t ipa, paddr_t pa, u64 size, u64 flags,
 	       stage2_alloc_fn alloc, void *arg, u64 *done)
 {
-	if (size == PAGE_SIZE && map_page(s2, ipa.v, pa.v, flags)) {
-		*done = size;
-		return 0;
-	}
 	return map_step(s2, ipa.v, pa.v, size, flags, alloc, arg, done);
 }
 
@@ -205,7 +141,7 @@ static u64 clear(struct run *r)
 
 static bool unmap_page(const struct stage2 *s2, u64 ipa)
 {
-	u64 *entry = page_entry(s2, ipa);
+	u64 *entry = stage2_page(s2, ipa);
 
 	if (!entry)
 		return false;
