@@ -117,6 +117,9 @@ int virq_sgi_from(struct thread *t, u64 mask, u32 intid) MUST_CHECK; /* the sour
 
 /* An irq object bound to a machine's vCPU arrived: inject. hw is its line, or IRQ_SOFT. */
 void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw);
+/* The same where nothing but that is to be done: hw is bound to t's intid, and interrupted t's guest.
+ * False: nothing was done, it is not that simple. */
+bool virq_arrive_simply(struct thread *t, u32 intid, u32 hw) MUST_CHECK;
 int virq_bind(struct thread *t, u32 intid, u32 hw) MUST_CHECK;
 
 /* --- Paravirtual vCPUs (core/pv.c) ----------------------------------------------------------- */

@@ -168,6 +168,25 @@ struct takt_frame *irq_trap(struct cpu *c, u32 intid, u32 raw)
 	return leave_for(c, t);
 }
 
+static NOINLINE struct takt_frame *guest_trap_otherwise(struct cpu *c, u32 intid, u32 raw)
+{
+	irq_hardware(intid, raw);
+	return sched_same_or(c, machine_same) ? NULL : LEAVE_DECIDE;
+}
+
+struct takt_frame *irq_trap_guest(struct cpu *c, u32 intid, u32 raw)
+{
+	struct irq *irq = *(struct irq *volatile *)&line[intid];
+	struct thread *t = c->thread;
+
+	/* Else it may be a stray one, or somebody else's. With a badge it is for the monitor. */
+	if (unlikely(!irq) || unlikely(irq->on != c) || unlikely(irq->thread != t) ||
+	    unlikely(irq->badge) || unlikely(!virq_arrive_simply(t, irq->virq, intid)))
+		return guest_trap_otherwise(c, intid, raw);
+	irq->held = true;
+	return NULL;
+}
+
 static NOINLINE struct takt_frame *trigger_otherwise(struct irq *irq)
 {
 	struct cpu *c = this_cpu();

@@ -61,6 +61,8 @@ void irq_hardware(u32 intid, u32 raw);
  * follow: see LEAVE_DECIDE. */
 struct takt_frame;
 struct takt_frame *irq_trap(struct cpu *c, u32 intid, u32 raw);
+/* From a machine's guest, and nothing else is special (NOT_FAST_GUEST alone). */
+struct takt_frame *irq_trap_guest(struct cpu *c, u32 intid, u32 raw);
 
 /* From fastpath.S: the running thread triggers it, with nothing to decide; `regs` has 0 as the
  * result already. What is to follow: see LEAVE_DECIDE. */

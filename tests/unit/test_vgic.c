@@ -169,6 +169,59 @@ TEST(hardware_link)
 	CHECK(!phys_active[77]);
 }
 
+/* The line's interrupt comes while the guest runs: does it go straight into a list register? */
+static bool simply(unsigned intid, unsigned hw)
+{
+	phys_active[hw] = true;
+	return virq_arrive_simply(vcpu[0], intid, hw);
+}
+
+TEST(hardware_interrupts_the_running_guest)
+{
+	setup();
+	CHECK(configure(0, 50, LEVEL, 0xa0) == 0);
+	CHECK(configure(0, 51, EDGE, 0x80) == 0);
+	CHECK(virq_bind(vcpu[0], 50, 77) == 0);
+	CHECK(virq_bind(vcpu[0], 51, 78) == 0);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(simply(50, 77) && !vgic_of(now)->dirty);
+		CHECK(consistent(vgic_of(now)));
+		CHECK(ack() == 50 && phys_active[77]);
+		CHECK(simply(51, 78)); /* interrupts the handler */
+		CHECK(ack() == 51);
+		eoi(51);
+		eoi(50);
+		CHECK(!phys_active[77] && !phys_active[78]);
+	}
+	CHECK(ack() == 1023);
+}
+
+TEST(hardware_interrupts_a_guest_that_is_not_that_simple)
+{
+	setup();
+	CHECK(configure(0, 50, LEVEL, 0xa0) == 0);
+	CHECK(virq_bind(vcpu[0], 50, 77) == 0);
+	CHECK(configure(0, 30, LEVEL, 0xa0) == 0);
+	CHECK(virq_bind(vcpu[0], 30, 79) == 0);
+	CHECK(!simply(30, 79)); /* private */
+	CHECK(configure(0, 50, 0, 0xa0) == 0);
+	CHECK(!simply(50, 77)); /* disabled */
+	CHECK(configure(1, 50, LEVEL, 0xa0) == 0);
+	CHECK(!simply(50, 77)); /* the other vCPU's */
+	CHECK(configure(0, 50, LEVEL, 0xa0) == 0);
+	for (unsigned i = 0; i <= LRS; i++) {
+		CHECK(configure(0, 40 + i, EDGE, 0xc0) == 0);
+		SET(40 + i, LATCH);
+	}
+	enter();
+	CHECK(!simply(50, 77)); /* others wait for a list register */
+	virq_arrive(vcpu[0], 50, 77, 77);
+	CHECK(ack() == 50);
+	CHECK(consistent(vgic_of(now)));
+	eoi(50);
+	CHECK(!phys_active[77]);
+}
+
 TEST(timer_follows_its_machine)
 {
 	setup();
@@ -456,6 +509,8 @@ int main(void)
 	RUN(most_urgent_first_beyond_the_list_registers);
 	RUN(nested_beyond_the_list_registers);
 	RUN(hardware_link);
+	RUN(hardware_interrupts_the_running_guest);
+	RUN(hardware_interrupts_a_guest_that_is_not_that_simple);
 	RUN(timer_follows_its_machine);
 	RUN(sgi_of_several_sources_one_by_one);
 	RUN(sleeper_wakes);

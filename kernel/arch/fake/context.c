@@ -143,10 +143,15 @@ struct takt_frame *trap_irq(struct cpu *c)
 	u32 raw = irqc_ack_raw();
 	u32 intid = irqc_intid(raw);
 
-	if (intid < FAKE_LINES && intid != platform.hyp_timer_intid && intid != KICK &&
-	    !c->not_fast) {
-		irqc_drop(raw);
-		return irq_trap(c, intid, raw);
+	if (intid < FAKE_LINES && intid != platform.hyp_timer_intid && intid != KICK) {
+		if (!c->not_fast) {
+			irqc_drop(raw);
+			return irq_trap(c, intid, raw);
+		}
+		if (c->not_fast == NOT_FAST_GUEST) {
+			irqc_drop(raw);
+			return irq_trap_guest(c, intid, raw);
+		}
 	}
 	act_on(raw);
 	return LEAVE_DECIDE;
@@ -240,6 +245,11 @@ void machine_wait(struct thread *t)
 {
 	if (!machine_pending(t))
 		vcpu_idle(t, TAKT_NEVER);
+}
+
+bool machine_same(const struct cpu *c)
+{
+	return !c->thread->pending;
 }
 
 void machine_left(struct thread *t)
@@ -338,4 +348,12 @@ void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw)
 	if (hw != IRQ_SOFT)
 		irqc_deactivate(hw);
 	make_pending(t, intid);
+}
+
+bool virq_arrive_simply(struct thread *t, u32 intid, u32 hw)
+{
+	ASSERT(t == this_cpu()->thread && t->in_guest && t->machine && !t->events);
+	irqc_deactivate(hw);
+	make_pending(t, intid);
+	return true;
 }

@@ -124,9 +124,15 @@ struct takt_frame *trap_irq(struct cpu *c)
 	u32 intid = irqc_intid(raw);
 
 	/* Most are a device's, and come to native code. */
-	if (likely(intid - GIC_FIRST_SPI < IRQC_LINES - GIC_FIRST_SPI && !c->not_fast)) {
-		irqc_drop(raw);
-		return irq_trap(c, intid, raw);
+	if (likely(intid - GIC_FIRST_SPI < IRQC_LINES - GIC_FIRST_SPI)) {
+		if (likely(!c->not_fast)) {
+			irqc_drop(raw);
+			return irq_trap(c, intid, raw);
+		}
+		if (likely(c->not_fast == NOT_FAST_GUEST)) {
+			irqc_drop(raw);
+			return irq_trap_guest(c, intid, raw);
+		}
 	}
 	return trap_irq_slowly(c, raw);
 }

@@ -11,6 +11,7 @@
 #include <core/arch.h>
 #include <core/context.h>
 #include <core/event.h>
+#include <object/task.h>
 #include "vgic_state.h"
 
 const struct vgic_hw *vgic_hw;
@@ -437,6 +438,19 @@ void vgic_arrive(struct vgic_cpu *vc, struct virq *v, bool held)
 		arrive_otherwise(vc, v, held);
 	else if (unlikely(vc->thread->state == THREAD_IDLE))
 		vcpu_wake(vc->thread);
+}
+
+/* A bound one is among those that there are, and what this vCPU owns stays its own until its CPU gives
+ * it away. */
+bool virq_arrive_simply(struct thread *t, u32 intid, u32 hw)
+{
+	struct vgic_cpu *vc = vgic_of(t);
+	struct virq *v;
+
+	if (unlikely(!gich) || unlikely(intid < VGIC_PRIVATE))
+		return false;
+	v = shared_at(t->guest_task->vgic, intid - VGIC_PRIVATE);
+	return likely(v->owner == vc->index) && inject(vc, v, v->hw == hw, false, 0, true);
 }
 
 static NOINLINE int sgi_otherwise(struct vgic_cpu *vc, struct virq *v, unsigned source)

@@ -71,7 +71,11 @@ void vgic_unhold(struct vgic_cpu *vc, struct virq *v);
 
 struct vgic *vgic_shared(const struct thread *t);
 struct thread *vcpu_at(const struct vgic *g, unsigned index);
-struct virq *shared_at(const struct vgic *g, unsigned n);
+
+static inline struct virq *shared_at(const struct vgic *g, unsigned n)
+{
+	return &g->frame[n / 64][n % 64];
+}
 
 static inline unsigned virq_owner(const struct virq *v)
 {

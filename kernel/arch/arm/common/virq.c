@@ -22,11 +22,6 @@ struct thread *vcpu_at(const struct vgic *g, unsigned index)
 	return index < VGIC_VCPUS ? (struct thread *)weak_get(g->vcpu[index]) : NULL;
 }
 
-struct virq *shared_at(const struct vgic *g, unsigned n)
-{
-	return &g->frame[n / 64][n % 64];
-}
-
 static bool here(const struct thread *t)
 {
 	return t->cpu == this_cpu()->id;
