@@ -126,7 +126,7 @@ void irqc_kick(unsigned cpu);		      /* SGI 0 to another CPU */
 /* --- Timer, power --------------------------------------------------------------------------- */
 
 void timer_init_cpu(void);
-void timer_set(u64 when); /* CNTHP at an absolute tick, TAKT_NEVER: off */
+/* In <arch/inline.h>: void timer_set(u64 when), CNTHP at an absolute tick, TAKT_NEVER: off. */
 
 void psci_init(void);
 int psci_cpu_on(u64 mpidr, paddr_t entry, u64 context) MUST_CHECK;

@@ -60,6 +60,11 @@ int machine_reg(struct thread *t, unsigned reg, u64 *value, bool write) MUST_CHE
 void machine_load(struct cpu *c, struct thread *t);
 void machine_save(struct cpu *c);
 
+/* From the guest that is loaded to that of t, another machine's: what context_load, machine_collect and
+ * machine_before_guest do then. What is to follow: LEAVE_LOADED, or LEAVE_DECIDE (sched.h) where there is
+ * mail, and the dispatcher is to look at it. */
+struct takt_frame *machine_switch(struct cpu *c, struct thread *t);
+
 /* Right before the guest is entered: list registers filled, SPSR sanitised. True if an interrupt is
  * pending for it. */
 void machine_before_guest(struct thread *t);

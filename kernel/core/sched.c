@@ -571,30 +571,34 @@ void sched_leave(void)
 	}
 }
 
-/* From a round-robin SC to the next one at its priority, of a native thread in no call. */
-static inline bool yield_simply(struct cpu *c)
+/* From a round-robin SC to the next one at its priority, of a native thread in no call, or (`guest`)
+ * of a machine's in its guest: that thread. Null: it is not that case. */
+static ALWAYS_INLINE struct thread *take_turns(struct cpu *c, u64 now, bool guest)
 {
 	struct sc *old = c->sc, *sc = c->next;
 	bool direct = likely(sc);
 	struct thread *t;
 	unsigned prio;
-	u64 now;
 
-	if (unlikely(c->not_fast) || unlikely(!old) || unlikely(!round_robin(old)))
-		return false;
+	if (unlikely(!round_robin(old)))
+		return NULL;
 	prio = old->prio;
 	if (unlikely(!direct)) {
 		if (!(c->ready_levels >> prio))
-			return false;
+			return NULL;
 		sc = ready_first(c, (int)prio);
 	}
 	t = sc->home;
-	if (unlikely(sc->prio != prio) || unlikely(t->wait_word != RUN_PLAINLY) ||
-	    unlikely(t->caller))
-		return false;
+	if (unlikely(sc->prio != prio))
+		return NULL;
+	if (guest ? unlikely(t->wait_word != RUN_IN_GUEST) || unlikely(!t->machine) ||
+			    unlikely(t->pending)
+		  : unlikely(t->wait_word != RUN_PLAINLY) || unlikely(t->caller))
+		return NULL;
 	if (unlikely(!direct))
 		ready_remove(c, sc);
-	now = now_ticks();
+	if (!guest)
+		now = now_ticks(); /* what comes before is not needed for longer than until here */
 	old->consumed += now - old->started;
 	old->refill.amount = now + old->spare <= c->slice_end ? c->slice_end - now : old->budget;
 	old->state = SC_READY;
@@ -606,6 +610,18 @@ static inline bool yield_simply(struct cpu *c)
 	}
 	sc_run(c, sc, now);
 	c->thread = t;
+	return t;
+}
+
+static inline bool yield_simply(struct cpu *c)
+{
+	struct thread *t;
+
+	if (unlikely(c->not_fast) || unlikely(!c->sc))
+		return false;
+	t = take_turns(c, 0, false);
+	if (unlikely(!t))
+		return false;
 	c->chain_deadline = TAKT_NEVER;
 	context_switch(c, t);
 	timer_by(c, c->slice_end);
@@ -704,4 +720,31 @@ void sched_timer(void)
 	if (c->slice_end <= now)
 		sc_put_last(c, now);
 	program_timer(c);
+}
+
+static NOINLINE struct takt_frame *timer_otherwise(struct cpu *c)
+{
+	sched_timer();
+	return sched_same_or(c, machine_same) ? NULL : LEAVE_DECIDE;
+}
+
+struct takt_frame *sched_timer_trap(struct cpu *c)
+{
+	u64 now, next;
+
+	if (c->not_fast != NOT_FAST_GUEST)
+		return timer_otherwise(c);
+	/* Most often a slice ended, and it is the turn of another machine. */
+	now = now_ticks();
+	next = timerq_next(&c->timers);
+	if (likely(c->slice_end <= now && next > now && inbox_top(&c->inbox) < 0)) {
+		struct thread *t = take_turns(c, now, true);
+
+		if (likely(t)) {
+			c->timer_at = MIN(next, c->slice_end);
+			timer_set(c->timer_at);
+			return machine_switch(c, t);
+		}
+	}
+	return timer_otherwise(c);
 }

@@ -23,6 +23,9 @@ void sched_leave(void);
  * on; the frame of another native one, which is loaded; or that sched_leave is to follow. */
 #define LEAVE_DECIDE ((struct takt_frame *)1)
 
+/* Another context is loaded, and stands in c->frame and c->spsr_keep. */
+#define LEAVE_LOADED ((struct takt_frame *)5)
+
 /* With the address of a frame: the paravirtual guest that was left has an interrupt. Its context but
  * x0 goes to that frame, and it goes on at its upcall_entry with the x0 that it has now. */
 #define LEAVE_UPCALL 3ul
@@ -72,6 +75,8 @@ static inline bool sched_same(const struct cpu *c)
 
 /* The hardware timer fired. */
 void sched_timer(void);
+/* The same on the way in from a context that ran. What is to follow: see LEAVE_DECIDE. */
+struct takt_frame *sched_timer_trap(struct cpu *c);
 
 /* The SC's thread wants to run: READY if budget is usable, else DEPLETED. On the SC's CPU. */
 void sc_activate(struct sc *sc);

@@ -203,6 +203,124 @@ TEST(yield_goes_behind_its_equals)
 	CHECK(compartment_end());
 }
 
+/* --- Machines that share a CPU ------------------------------------------------------------ */
+
+#define VM(n) (SLOT_FREE + 20 + 4 * (n)) /* VM task, thread, SC */
+#define SLICE (FAKE_HZ / 1000)
+
+/* In its guest as soon as it runs. */
+static struct thread *start_machine(unsigned n, unsigned prio, u64 budget)
+{
+	u64 utcb = 0x20000000 + n * 4 * PAGE_SIZE;
+	struct thread *t;
+
+	if (root_call(SLOT_FACTORY, TAKT_FACTORY_CREATE, W(TAKT_TASK, TAKT_TASK_VM, 0x78, 0), C(),
+		      VM(n)) ||
+	    root_call(VM(n), TAKT_TASK_VM_CONFIG, W(32, utcb + 2 * PAGE_SIZE), C(TASK), 0) ||
+	    root_call(SLOT_FACTORY, TAKT_FACTORY_CREATE, W(TAKT_THREAD, 0, 0x78, 0), C(),
+		      VM(n) + 1) ||
+	    root_call(VM(n) + 1, TAKT_THREAD_CONFIGURE,
+		      W(utcb, TAKT_THREAD_MACHINE, utcb + PAGE_SIZE), C(TASK, VM(n)), 0) ||
+	    root_call(SLOT_SCHEDULER, TAKT_SCHEDULER_RUN, W(0), C(VM(n) + 1), 0))
+		return NULL;
+	make_sc(VM(n) + 2, prio, 0, budget, SLICE);
+	if (root_call(VM(n) + 1, TAKT_THREAD_ATTACH, W(), C(VM(n) + 2), 0) ||
+	    root_call(VM(n) + 1, TAKT_THREAD_START, W(0x8000, 0, 0), C(), 0))
+		return NULL;
+	t = ROOT_OBJECT(thread, VM(n) + 1);
+	t->vp->guest.pc = 0x9000;
+	user_flavour(t, TAKT_RESUME);
+	return t;
+}
+
+static struct thread *machine[3];
+
+static bool set_up_machines(unsigned count)
+{
+	compartment(80);
+	make_task(TASK);
+	for (unsigned i = 0; i < count; i++)
+		if (!(machine[i] = start_machine(i, 10, SLICE)))
+			return false;
+	root_sleep();
+	for (unsigned i = 1; i < count; i++) /* each has its first turn, and is in its guest then */
+		advance(SLICE);
+	return true;
+}
+
+/* Which of them has the CPU, in its guest, with its context loaded. */
+static int turn_of(unsigned count)
+{
+	const struct cpu *c = &cpus[0];
+
+	for (unsigned i = 0; i < count; i++)
+		if (c->thread == machine[i])
+			return c->world == WORLD_GUEST && c->loaded == machine[i] &&
+			       c->loaded_machine == machine[i]->machine &&
+			       c->loaded_task == machine[i]->guest_task &&
+			       c->frame == &machine[i]->vp->guest && !c->resched ? (int)i : -2;
+	return -1;
+}
+
+TEST(machines_take_turns)
+{
+	for (unsigned count = 2; count <= 3; count++) {
+		u64 used[3] = {0}, begin;
+		unsigned before;
+		int first;
+
+		CHECK(set_up_machines(count));
+		first = turn_of(count);
+		CHECK(first >= 0);
+		begin = fake_now;
+		before = fake_switches;
+		for (unsigned i = 0; i < 10 * count; i++) {
+			CHECK(turn_of(count) == (int)((first + i) % count));
+			advance(SLICE);
+		}
+		CHECK(fake_switches == before + 10 * count);
+		for (unsigned i = 0; i < count; i++) {
+			struct sc *sc = ROOT_OBJECT(sc, VM(i) + 2);
+
+			used[i] = sc->consumed;
+			CHECK(used[i] >= 10 * SLICE && used[i] <= 12 * SLICE);
+		}
+		CHECK(fake_now - begin == 10 * count * SLICE);
+		CHECK(compartment_end());
+	}
+}
+
+TEST(a_machines_slice_ends_beside_others)
+{
+	struct thread *t;
+
+	CHECK(set_up_machines(2));
+	t = start(T1, 20, FAKE_HZ / 100, FAKE_HZ / 100); /* more urgent than they are */
+	make_irq(T3);
+	CHECK(t && !root_call(T3, TAKT_IRQ_BIND_THREAD, W(1), C(T1), 0));
+	user_flavour(t, TAKT_WAIT);
+	root_sleep();
+	CHECK(t->state == THREAD_WAIT);
+	/* Its time comes in the same instant as the end of a slice: it is next, then a machine. */
+	CHECK(!root_call(T3, TAKT_IRQ_TIMER, W(cpus[0].slice_end, 0), C(), 0));
+	root_sleep();
+	CHECK(!root_call(T3, TAKT_IRQ_TIMER, W(cpus[0].slice_end, 0), C(), 0));
+	root_sleep();
+	advance(2 * SLICE);
+	CHECK(t->state == THREAD_RUN && cpus[0].thread == t);
+	user_flavour(t, TAKT_WAIT);
+	settle();
+	CHECK(turn_of(2) >= 0);
+	/* One that has nothing to do has no turn; the other one goes on alone. */
+	CHECK(!root_call(VM(0) + 1, TAKT_THREAD_STOP, W(), C(), 0));
+	root_sleep();
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK(turn_of(2) == 1);
+		advance(SLICE);
+	}
+	CHECK(compartment_end());
+}
+
 int main(void)
 {
 	world_boot(1);
@@ -212,5 +330,7 @@ int main(void)
 	RUN(a_stall_is_not);
 	RUN(round_robin_is_fair);
 	RUN(yield_goes_behind_its_equals);
+	RUN(machines_take_turns);
+	RUN(a_machines_slice_ends_beside_others);
 	return tap_done();
 }

@@ -267,11 +267,12 @@ void eoi(unsigned intid)
 void load(unsigned n)
 {
 	if (now)
-		vgic_save(vgic_of(now));
+		vgic_switch(vgic_of(now), vgic_of(vcpu[n]));
+	else
+		vgic_load(vgic_of(vcpu[n]));
 	now = vcpu[n];
 	now->in_guest = true;
 	cpus[fake_cpu].thread = now;
-	vgic_load(vgic_of(now));
 }
 
 static void make_vcpu(unsigned i, unsigned cpu)

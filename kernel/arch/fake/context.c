@@ -153,6 +153,11 @@ struct takt_frame *trap_irq(struct cpu *c)
 			return irq_trap_guest(c, intid, raw);
 		}
 	}
+	if (intid == platform.hyp_timer_intid) {
+		irqc_drop(raw);
+		irqc_deactivate(raw);
+		return sched_timer_trap(c);
+	}
 	act_on(raw);
 	return LEAVE_DECIDE;
 }
@@ -211,6 +216,16 @@ int machine_reg(struct thread *t, unsigned reg, u64 *value, bool write)
 	else
 		*value = *p;
 	return 0;
+}
+
+unsigned fake_switches;
+
+struct takt_frame *machine_switch(struct cpu *c, struct thread *t)
+{
+	fake_switches++;
+	ASSERT(c->world == WORLD_GUEST && c->loaded != t && t->in_guest && t->machine);
+	context_load(c, t);
+	return LEAVE_LOADED;
 }
 
 void machine_before_guest(struct thread *t)

@@ -122,6 +122,8 @@ static bool interrupted(struct cpu *c)
 
 	if (f == LEAVE_DECIDE)
 		return false;
+	if (f == LEAVE_LOADED)
+		return true;
 	if (((u64)f & LEAVE_UPCALL) == LEAVE_UPCALL) {
 		struct takt_pv_page *p = c->thread->pv;
 		struct takt_frame *save = (struct takt_frame *)((u64)f - LEAVE_UPCALL);

@@ -123,15 +123,7 @@ static void load_native_world(struct cpu *c)
 
 static void load_guest_world(struct cpu *c, struct thread *t)
 {
-	bool other = c->loaded_machine != t->machine;
-
-	if (c->world == WORLD_GUEST) {
-		if (!other)
-			return;
-		machine_flip_out(c->loaded_machine);
-	}
-	if (other)
-		machine_load(c, t);
+	machine_load(c, t);
 	flip_to_guest(t->machine);
 	c->world = WORLD_GUEST;
 }
@@ -211,8 +203,11 @@ void context_load(struct cpu *c, struct thread *t)
 	}
 	c->frame = t->regs;
 	c->spsr_keep = guest ? SPSR_GUEST : SPSR_NATIVE;
-	if (c->loaded == t && guest && c->world == WORLD_GUEST && c->loaded_task == task)
+	if (guest && c->world == WORLD_GUEST) {
+		if (c->loaded != t)
+			(void)machine_switch(c, t);
 		return;
+	}
 	/* That of a guest is saved by machine_flip_out. */
 	if (c->world == WORLD_NATIVE)
 		c->loaded->tpidr = READ_SYSREG(tpidr_el0);

@@ -3,6 +3,8 @@
 
 #include <arch/irqc.h>
 #include <arch/machine.h>
+#include <arch/stage2.h>
+#include <arch/switch.h>
 #include <core/arch.h>
 #include <core/cpu.h>
 #include <core/sched.h>
@@ -31,9 +33,8 @@ static void reset(struct machine *m)
 {
 	u64 mpidr = m->vmpidr_el2, offset = m->cntvoff_el2;
 
-#define X(reg) m->reg = 0;
-	MACHINE_EL1(X)
-	MACHINE_FLIP(X)
+#define X(a, b) m->a = m->b = 0;
+	MACHINE_GUESTS(X)
 #undef X
 	m->vmpidr_el2 = mpidr;
 	m->cntvoff_el2 = offset;
@@ -135,69 +136,144 @@ int machine_reg(struct thread *t, unsigned reg, u64 *value, bool write)
 
 /* --- World switch ------------------------------------------------------------------------ */
 
+/* Of the address space that is loaded; on this CPU. */
+static NOINLINE void forget_translations(void)
+{
+	isb();
+	__asm__ volatile("tlbi vmalle1\n\tic iallu\n\tdsb nsh" : : : "memory");
+	isb();
+}
+
 /*
  * vCPUs of one VM share a VMID, but each may keep translations of its own: when another one of them
  * comes to this CPU, what the last one left in TLB and instruction cache goes, as two CPUs would
- * not have shared it.
+ * not have shared it. Its address space is loaded.
  */
-static void separate(struct cpu *c, struct thread *t)
+static inline void separate(struct cpu *c, struct thread *t)
 {
 	struct vgic *g = t->guest_task->vgic;
-	const struct stage2 *space = &t->guest_task->space;
-	u8 self = vgic_of(t)->index + 1;
+	u8 self = vgic_of(t)->index + 1, last = g->last[c->id];
 
-	if (!g || g->last[c->id] == self)
+	if (likely(last == self))
 		return;
-	if (g->last[c->id]) {
-		WRITE_SYSREG(vttbr_el2, (u64)space->root | (u64)space->vmid << 48);
-		isb();
-		__asm__ volatile("tlbi vmalle1\n\tic iallu\n\tdsb nsh" : : : "memory");
-		isb();
-	}
 	g->last[c->id] = self;
+	if (last)
+		forget_translations();
+}
+
+static inline void save_timer(struct machine *m)
+{
+	m->cntv_ctl = READ_SYSREG(cntv_ctl_el0);
+	m->cntv_cval = READ_SYSREG(cntv_cval_el0);
+	WRITE_SYSREG(cntv_ctl_el0, 0);
+	isb();
+}
+
+static inline void load_timer(struct cpu *c, const struct machine *m, struct thread *t)
+{
+	if (unlikely(t->timer.queued))
+		timerq_remove(&c->timers, &t->timer);
+	WRITE_SYSREG(cntv_cval_el0, m->cntv_cval);
+	WRITE_SYSREG(cntv_ctl_el0, m->cntv_ctl);
+}
+
+/* The timer of m, which is not loaded any more, goes on as one of the kernel's. In the monitor t->timer
+ * is the monitor's; the guest's then comes when the guest does, as when it is stopped. */
+static NOINLINE void timer_goes_on(struct cpu *c, struct machine *m)
+{
+	struct thread *t = m->thread;
+
+	if (t->in_guest && (t->state == THREAD_RUN || t->state == THREAD_IDLE) &&
+	    !m->vgic.own[VGIC_TIMER].held)
+		timer_start(c, &t->timer, m->cntv_cval + m->cntvoff_el2);
 }
 
 void machine_load(struct cpu *c, struct thread *t)
 {
 	struct machine *m = t->machine;
+	const u64 *at = &m->cntvoff_el2;
 
 	if (c->loaded_machine == m)
 		return;
 	if (c->loaded_machine)
 		machine_save(c);
 	separate(c, t);
-#define X(reg) WRITE_SYSREG(reg, m->reg);
-	MACHINE_EL1(X)
-#undef X
-	timerq_remove(&c->timers, &t->timer);
+	SYSREGS_LOAD(MACHINE_SET, at);
+	SYSREGS_LOAD(MACHINE_EL1, at);
+	WRITE_SYSREG(tcr_el1, m->tcr_el1);
 	vgic_load(&m->vgic);
-	WRITE_SYSREG(cntv_cval_el0, m->cntv_cval);
-	WRITE_SYSREG(cntv_ctl_el0, m->cntv_ctl);
+	load_timer(c, m, t);
 	c->loaded_machine = m;
 }
 
 void machine_save(struct cpu *c)
 {
 	struct machine *m = c->loaded_machine;
-	struct thread *t;
+	u64 *at, a, b;
 
 	if (!m)
 		return;
-	t = m->thread;
-	m->cntv_ctl = READ_SYSREG(cntv_ctl_el0);
-	m->cntv_cval = READ_SYSREG(cntv_cval_el0);
-	WRITE_SYSREG(cntv_ctl_el0, 0);
-	isb();
-#define X(reg) m->reg = READ_SYSREG(reg);
-	MACHINE_EL1(X)
-#undef X
+	at = &m->sp_el1;
+	save_timer(m);
+	SYSREGS_SAVE(MACHINE_EL1, at, a, b);
+	m->tcr_el1 = READ_SYSREG(tcr_el1);
 	vgic_save(&m->vgic);
 	c->loaded_machine = NULL;
-	/* Its timer goes on as one of the kernel's. In the monitor t->timer is the monitor's; the
-	 * guest's then comes when the guest does, as when it is stopped. */
-	if (t->in_guest && (t->state == THREAD_RUN || t->state == THREAD_IDLE) &&
-	    armed(m->cntv_ctl) && !m->vgic.own[VGIC_TIMER].held)
-		timer_start(c, &t->timer, m->cntv_cval + m->cntvoff_el2);
+	if (unlikely(armed(m->cntv_ctl)))
+		timer_goes_on(c, m);
+}
+
+_Static_assert(offsetof(struct machine, sp_el1) == offsetof(struct machine, cntvoff_el2) + 16,
+	       "in the order in which they are loaded");
+
+/* There is more to do before the guest goes on. */
+static NOINLINE struct takt_frame *finish_switch(struct cpu *c, struct machine *from,
+						 struct machine *m)
+{
+	if (armed(from->cntv_ctl))
+		timer_goes_on(c, from);
+	if (m->vgic.dirty)
+		vgic_flush(&m->vgic);
+	if (!vgic_has_mail(&m->vgic))
+		return LEAVE_LOADED;
+	c->resched = true;
+	return LEAVE_DECIDE;
+}
+
+/*
+ * All in one, with nothing done twice, because machines that share a CPU pay for it at each turn. From
+ * the moment on that registers of the one are in force beside the other's, until all are, there are no
+ * walks of stage 1, not even speculative ones (tlb.c says why).
+ */
+struct takt_frame *machine_switch(struct cpu *c, struct thread *t)
+{
+	struct machine *from = c->loaded_machine, *m = t->machine;
+	struct task *task = t->guest_task;
+	u64 *to = &from->sp_el1, tcr, sctlr;
+	const u64 *at = &m->cntvoff_el2;
+
+	save_timer(from);
+	vgic_switch(&from->vgic, &m->vgic);
+	SYSREGS_SAVE(MACHINE_GUESTS, to, tcr, sctlr);
+	stage1_hold(tcr, sctlr);
+	WRITE_SYSREG(vttbr_el2, task->space.vttbr);
+	separate(c, t);
+	SYSREGS_LOAD(MACHINE_SET, at);
+	SYSREGS_LOAD(MACHINE_EL1, at);
+	SYSREGS_LOAD(MACHINE_FLIP, at);
+	isb();
+	SYSREGS_LOAD(MACHINE_WALK, at);
+	load_timer(c, m, t);
+	c->loaded = t;
+	c->loaded_task = task;
+	c->loaded_machine = m;
+	c->frame = t->regs;
+	fp_next(c, machine_fp(m));
+	dmb_ish(); /* as in machine_collect */
+	if (unlikely(armed(from->cntv_ctl)) || unlikely(m->vgic.dirty) ||
+	    unlikely(vgic_has_mail(&m->vgic)))
+		return finish_switch(c, from, m);
+	return LEAVE_LOADED;
 }
 
 /* --- Interrupts -------------------------------------------------------------------------- */

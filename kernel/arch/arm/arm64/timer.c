@@ -15,9 +15,3 @@ void timer_init_cpu(void)
 	irqc_configure(platform.hyp_timer_intid, false, 0);
 	irqc_enable(platform.hyp_timer_intid);
 }
-
-void timer_set(u64 when)
-{
-	WRITE_SYSREG(cnthp_cval_el2, when);
-	isb();
-}

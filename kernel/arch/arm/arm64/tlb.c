@@ -11,9 +11,6 @@
 #define MMFR1_VMIDBITS(v) ((v) >> 4 & 0xf)
 #define VMIDBITS_16 2
 
-#define TCR_EPD (1ul << 7 | 1ul << 23) /* EPD0, EPD1: no walks */
-#define SCTLR_M 1ul
-
 u32 arch_vmids(void)
 {
 	return MMFR1_VMIDBITS(READ_SYSREG(id_aa64mmfr1_el1)) == VMIDBITS_16 ? 1u << 16 : 1u << 8;
@@ -51,10 +48,7 @@ void stage2_invalidate(const struct stage2 *s2)
 	}
 	tcr = READ_SYSREG(tcr_el1);
 	sctlr = READ_SYSREG(sctlr_el1);
-	WRITE_SYSREG(tcr_el1, tcr | TCR_EPD);
-	isb();
-	WRITE_SYSREG(sctlr_el1, sctlr | SCTLR_M);
-	isb();
+	stage1_hold(tcr, sctlr);
 	WRITE_SYSREG(vttbr_el2, wanted);
 	isb();
 	invalidate_current();

@@ -118,6 +118,26 @@ static NOINLINE struct takt_frame *trap_irq_slowly(struct cpu *c, u32 raw)
 	return sched_same_or(c, machine_same) ? NULL : LEAVE_DECIDE;
 }
 
+static NOINLINE struct takt_frame *virtual_timer_guest(struct cpu *c, u32 raw)
+{
+	machine_virtual_timer(c, raw);
+	return sched_same_or(c, machine_same) ? NULL : LEAVE_DECIDE;
+}
+
+/* A CPU's own one: mostly a timer's. */
+static NOINLINE struct takt_frame *trap_private(struct cpu *c, u32 raw)
+{
+	u32 intid = irqc_intid(raw);
+
+	if (likely(intid == platform.hyp_timer_intid) && likely(!c->tracing)) {
+		irqc_end(raw);
+		return sched_timer_trap(c);
+	}
+	if (intid == platform.virt_timer_intid && c->not_fast == NOT_FAST_GUEST)
+		return virtual_timer_guest(c, raw);
+	return trap_irq_slowly(c, raw);
+}
+
 struct takt_frame *trap_irq(struct cpu *c)
 {
 	u32 raw = irqc_ack_raw();
@@ -133,8 +153,9 @@ struct takt_frame *trap_irq(struct cpu *c)
 			irqc_drop(raw);
 			return irq_trap_guest(c, intid, raw);
 		}
+		return trap_irq_slowly(c, raw);
 	}
-	return trap_irq_slowly(c, raw);
+	return trap_private(c, raw);
 }
 
 /* An SError belongs to whoever ran; it cannot be told more exactly. */

@@ -14,8 +14,8 @@
 #include <arch/offsets.h>
 #include <takt/types.h>
 
-	/* What C does not clobber; x0..x3 are free. */
-	.macro save_kept
+	/* What C does not clobber; x0..x3 are free. But for SPSR. */
+	.macro save_registers
 	stp	x18, x19, [sp, #144]
 	stp	x20, x21, [sp, #160]
 	stp	x22, x23, [sp, #176]
@@ -23,14 +23,21 @@
 	stp	x26, x27, [sp, #208]
 	stp	x28, x29, [sp, #224]
 	mrs	x1, sp_el0
-	mrs	x3, spsr_el2
 	str	x1, [sp, #248]
+	.endm
+
+	.macro save_kept
+	save_registers
+	mrs	x3, spsr_el2
 	str	x3, [sp, #264]
 	.endm
 
-	.macro save_pc
+	/* And the PC. */
+	.macro save_context
+	save_registers
 	mrs	x2, elr_el2
-	str	x2, [sp, #256]
+	mrs	x3, spsr_el2
+	stp	x2, x3, [sp, #256]
 	.endm
 
 	.macro kernel_stack
@@ -42,8 +49,7 @@
 	/* What fastpath.S has not saved when it gives up. */
 	.macro save_rest
 	str	x30, [sp, #240]
-	save_pc
-	save_kept
+	save_context
 	kernel_stack
 	.endm
 
@@ -149,27 +155,33 @@ leave_scratch:
 leave_irq:
 	tbz	x0, #0, leave_switched
 	tbnz	x0, #1, leave_upcall
+	tbnz	x0, #2, leave_loaded
 
 	/* The context that the kernel was entered from does not simply go on. */
 	.global leave_other
 leave_other:
-	save_pc
+	save_context
+	b	1f
 	.global leave_changed
 leave_changed:
 	save_kept
-	kernel_stack
+1:	kernel_stack
 	bl	sched_leave
 	b	kernel_exit
 
 	/* The frame at x0 is that of a native context, which is loaded already. */
 	.global leave_switched
 leave_switched:
-	save_pc
-	save_kept
+	save_context
 	mov	sp, x0
 	ldp	x2, x3, [sp, #256]
 	and	x3, x3, #0xf0000000	/* PSTATE_NZCV */
 	restore_context
+
+	/* LEAVE_LOADED: as c->frame says. */
+leave_loaded:
+	save_context
+	b	kernel_exit
 
 	/* LEAVE_UPCALL: the frame at sp is the guest's, and its page is around that. What goes into
 	 * SPSR_EL2 is the kernel's own. */

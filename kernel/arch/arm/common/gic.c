@@ -12,8 +12,6 @@
 #include <arch/irqc.h>
 #include <core/cpu.h>
 
-#define GICC_DIR 0x1000
-
 struct gic gic;
 char *gicc;
 static struct spinlock config_lock;

@@ -265,6 +265,7 @@ static void insert_spilled(struct vgic_cpu *vc, struct virq *v)
 	struct list *at = &vc->spilled;
 
 	v->active = true;
+	vc->dirty = true; /* its end is to be noticed */
 	list_for_each(it, &vc->spilled) {
 		if (container_of(it, struct virq, link)->level > v->level)
 			break;
@@ -368,19 +369,20 @@ static void place(struct vgic_cpu *vc, struct virq *v, unsigned i)
 }
 
 /* Neither pending nor active: the interrupt in that list register ended. */
-static inline bool is_empty(unsigned i, bool gic2)
+static inline bool is_empty(unsigned i, u8 *gic2)
 {
-	return gic2 ? !(io_read32(gich + GICH_LR(i)) & (GIC2_LR_PENDING | GIC2_LR_ACTIVE))
+	return gic2 ? !(io_read32(gic2 + GICH_LR(i)) & (GIC2_LR_PENDING | GIC2_LR_ACTIVE))
 		    : !(vgic_hw->lr_read(i) & (vgic_hw->pending | vgic_hw->active));
 }
 
 /*
  * The usual case of an arrival, for which it does what a latch, vgic_update and vgic_flush would do:
  * nothing else waits, v is not pending or active, and its list register, or any other one, is free.
- * False: nothing was done. Made for GICv2, whose accesses need no call, and for all others.
+ * False: nothing was done. Made for GICv2 (gic2 is `gich`), whose accesses need no call, and for all
+ * others (null).
  */
 static inline bool inject(struct vgic_cpu *vc, struct virq *v, bool held, bool sgi, unsigned source,
-			  bool gic2)
+			  u8 *gic2)
 {
 	u32 lr = v->fresh;
 	unsigned i = v->lr;
@@ -406,9 +408,9 @@ static inline bool inject(struct vgic_cpu *vc, struct virq *v, bool held, bool s
 	if (!gic2)
 		vgic_hw->lr_write(i, vgic_hw->lr_make(v, vgic_hw->pending));
 	else if (held)
-		io_write32(gich + GICH_LR(i), lr | GIC2_LR_HW | v->hw << GIC2_LR_PHYSICAL_SHIFT);
+		io_write32(gic2 + GICH_LR(i), lr | GIC2_LR_HW | v->hw << GIC2_LR_PHYSICAL_SHIFT);
 	else
-		io_write32(gich + GICH_LR(i), lr | source << GIC2_LR_SOURCE_SHIFT);
+		io_write32(gic2 + GICH_LR(i), lr | source << GIC2_LR_SOURCE_SHIFT);
 	return true;
 }
 
@@ -421,7 +423,7 @@ static NOINLINE bool wake(struct vgic_cpu *vc)
 
 static NOINLINE void arrive_otherwise(struct vgic_cpu *vc, struct virq *v, bool held)
 {
-	if (!gich && inject(vc, v, held, false, 0, false)) {
+	if (!gich && inject(vc, v, held, false, 0, NULL)) {
 		vcpu_wake(vc->thread);
 		return;
 	}
@@ -434,7 +436,9 @@ static NOINLINE void arrive_otherwise(struct vgic_cpu *vc, struct virq *v, bool 
 
 void vgic_arrive(struct vgic_cpu *vc, struct virq *v, bool held)
 {
-	if (unlikely(!gich || !inject(vc, v, held, false, 0, true)))
+	u8 *gic2 = gich;
+
+	if (unlikely(!gic2 || !inject(vc, v, held, false, 0, gic2)))
 		arrive_otherwise(vc, v, held);
 	else if (unlikely(vc->thread->state == THREAD_IDLE))
 		vcpu_wake(vc->thread);
@@ -445,19 +449,20 @@ void vgic_arrive(struct vgic_cpu *vc, struct virq *v, bool held)
 bool virq_arrive_simply(struct thread *t, u32 intid, u32 hw)
 {
 	struct vgic_cpu *vc = vgic_of(t);
+	u8 *gic2 = gich;
 	struct virq *v;
 
-	if (unlikely(!gich) || unlikely(intid < VGIC_PRIVATE))
+	if (unlikely(!gic2) || unlikely(intid < VGIC_PRIVATE))
 		return false;
 	v = shared_at(t->guest_task->vgic, intid - VGIC_PRIVATE);
-	return likely(v->owner == vc->index) && inject(vc, v, v->hw == hw, false, 0, true);
+	return likely(v->owner == vc->index) && inject(vc, v, v->hw == hw, false, 0, gic2);
 }
 
 static NOINLINE int sgi_otherwise(struct vgic_cpu *vc, struct virq *v, unsigned source)
 {
 	if (!vgic_hw->sgi_sources) /* who sends it is not known at the other end */
 		source = 0;
-	if (!gich && inject(vc, v, false, true, source, false)) {
+	if (!gich && inject(vc, v, false, true, source, NULL)) {
 		vcpu_wake(vc->thread);
 		return 0;
 	}
@@ -469,8 +474,9 @@ static NOINLINE int sgi_otherwise(struct vgic_cpu *vc, struct virq *v, unsigned 
 int vgic_sgi(struct vgic_cpu *vc, u32 intid, unsigned source)
 {
 	struct virq *v = &vc->own[intid];
+	u8 *gic2 = gich;
 
-	if (unlikely(!gich || !inject(vc, v, false, true, source, true)))
+	if (unlikely(!gic2 || !inject(vc, v, false, true, source, gic2)))
 		return sgi_otherwise(vc, v, source);
 	return likely(vc->thread->state != THREAD_IDLE) ? 0 : !wake(vc);
 }
@@ -567,40 +573,70 @@ bool vgic_pending(struct vgic_cpu *vc)
 
 /* --- To and from the hardware ------------------------------------------------------------ */
 
+/*
+ * While no machine is loaded, the list registers are zero, the interface is on, for that does nothing
+ * then, and the private physical interrupt is not active: so who comes and who goes has only its own to
+ * do.
+ */
 void vgic_load(struct vgic_cpu *vc)
 {
 	u32 used;
 
 	vgic_hw->restore(vc);
 	for (used = vc->used; used; used &= used - 1) {
-		unsigned i = __builtin_ctz(used);
+		unsigned i = (unsigned)__builtin_ctz(used);
 
 		vgic_hw->lr_write(i, vc->lr[i]);
 	}
 	vc->loaded = true;
-	vc->control = 0;
-	vc->dirty = true;
-	/* The private physical interrupt's state is this CPU's, and was another machine's. */
-	irqc_set_active(vc->own[VGIC_TIMER].hw, vc->own[VGIC_TIMER].held);
+	vc->control = VGIC_EN; /* what more is wanted a flush sees */
+	if (vc->own[VGIC_TIMER].held)
+		irqc_set_active(vc->own[VGIC_TIMER].hw, true);
 }
 
-/* Unused list registers are zero at all times: whoever loads next writes only its own. */
 void vgic_save(struct vgic_cpu *vc)
 {
 	u32 used;
 
-	if (!list_empty(&vc->spilled))
-		count_ends(vc);
-	vgic_hw->set_control(0);
+	if (vc->control != VGIC_EN) {
+		if (!list_empty(&vc->spilled))
+			count_ends(vc);
+		vgic_hw->set_control(VGIC_EN);
+		vc->dirty = true;
+	}
 	vgic_hw->save(vc);
 	reclaim(vc);
 	for (used = vc->used; used; used &= used - 1) {
-		unsigned i = __builtin_ctz(used);
+		unsigned i = (unsigned)__builtin_ctz(used);
 
 		vc->lr[i] = vgic_hw->lr_read(i);
 		vgic_hw->lr_write(i, 0);
 	}
 	vc->loaded = false;
+	if (vc->own[VGIC_TIMER].held)
+		irqc_set_active(vc->own[VGIC_TIMER].hw, false);
+}
+
+static NOINLINE void switch_otherwise(struct vgic_cpu *from, struct vgic_cpu *to)
+{
+	vgic_save(from);
+	vgic_load(to);
+}
+
+/* Both, in one where no list register of either is in use. */
+void vgic_switch(struct vgic_cpu *from, struct vgic_cpu *to)
+{
+	if (unlikely(!gich) || unlikely(from->used | to->used) ||
+	    unlikely(from->control != VGIC_EN) ||
+	    unlikely(from->own[VGIC_TIMER].held | to->own[VGIC_TIMER].held)) {
+		switch_otherwise(from, to);
+		return;
+	}
+	vgic_v2_save(from);
+	from->loaded = false;
+	vgic_v2_restore(to);
+	to->loaded = true;
+	to->control = VGIC_EN;
 }
 
 void vgic_init(void)
@@ -616,9 +652,9 @@ void vgic_init_cpu(void)
 		return;
 	if (platform.gic_version != 2)
 		vgic_v3_init_cpu();
-	vgic_hw->set_control(0);
 	for (i = 0; i < vgic_hw->lrs; i++)
 		vgic_hw->lr_write(i, 0);
+	vgic_hw->set_control(VGIC_EN);
 	irqc_configure(platform.virt_timer_intid, false, 0);
 	irqc_configure(platform.maintenance_intid, false, 0);
 	irqc_enable(platform.virt_timer_intid);

@@ -16,6 +16,22 @@
 #define GIC2_LR_GROUP1 (1u << 30)
 #define GIC2_LR_HW (1u << 31)
 
+/* VMCR and active priorities: struct vgic_hw has these for others. */
+#define GICH_VMCR 0x08
+#define GICH_APR 0xf0
+
+static inline void vgic_v2_save(struct vgic_cpu *vc)
+{
+	vc->vmcr = io_read32(gich + GICH_VMCR);
+	vc->apr[0] = io_read32(gich + GICH_APR);
+}
+
+static inline void vgic_v2_restore(const struct vgic_cpu *vc)
+{
+	io_write32(gich + GICH_VMCR, vc->vmcr);
+	io_write32(gich + GICH_APR, vc->apr[0]);
+}
+
 static inline u32 gic2_lr(u32 intid, u32 cfg, u32 level)
 {
 	return intid | level << GIC2_LR_PRIORITY_SHIFT |

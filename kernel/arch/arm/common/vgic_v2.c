@@ -9,10 +9,8 @@
 
 #define GICH_HCR 0x00
 #define GICH_VTR 0x04
-#define GICH_VMCR 0x08
 #define GICH_EISR0 0x20
 #define GICH_ELRSR0 0x30
-#define GICH_APR 0xf0
 
 #define VMCR_GROUP0 0x1u
 #define VMCR_GROUP1 0x2u
@@ -66,14 +64,12 @@ static u32 vmcr(void)
 
 static void save(struct vgic_cpu *vc)
 {
-	vc->vmcr = vmcr();
-	vc->apr[0] = io_read32(gich + GICH_APR);
+	vgic_v2_save(vc);
 }
 
 static void restore(const struct vgic_cpu *vc)
 {
-	io_write32(gich + GICH_VMCR, vc->vmcr);
-	io_write32(gich + GICH_APR, vc->apr[0]);
+	vgic_v2_restore(vc);
 }
 
 static bool passes(u32 value, unsigned level, bool group1)

@@ -63,4 +63,5 @@ void fake_poke(u64 pa, u8 v);
 
 extern u64 fake_dumps; /* faults that nobody handled */
 extern bool fake_log;  /* print the kernel's log */
+extern unsigned fake_switches; /* from one machine's guest to another's in one go */
 #endif

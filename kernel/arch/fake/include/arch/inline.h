@@ -92,4 +92,5 @@ static inline void frame_copy(struct takt_frame *to, const struct takt_frame *fr
 {
 	*to = *from;
 }
+void timer_set(u64 when);
 #endif

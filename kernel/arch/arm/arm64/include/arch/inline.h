@@ -59,6 +59,12 @@ static inline u64 now_ticks(void)
 	return READ_SYSREG(cntpct_el0);
 }
 
+static inline void timer_set(u64 when)
+{
+	WRITE_SYSREG(cnthp_cval_el2, when);
+	isb();
+}
+
 /* An interrupt is waiting for this CPU (for preemption points; the kernel runs masked). */
 static inline bool irq_waiting(void)
 {

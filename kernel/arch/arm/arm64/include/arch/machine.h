@@ -92,23 +92,43 @@
 #include <arch/vgic.h>
 #include <core/context.h>
 
-/* EL1 registers that only the machine itself uses: they stay in the hardware until another machine
- * runs on the CPU. */
+/*
+ * System registers of a machine, in pairs, as they are moved and as they lie in memory. EL1: those that
+ * only the machine itself uses, which stay in the hardware until another machine runs on the CPU; so do
+ * SET, which no guest can change, and tcr_el1. FLIP: those that act on EL0 as well, swapped at every
+ * crossing between guest and native; so is sctlr_el1. WALK: what is put back last (machine_switch).
+ */
+#define MACHINE_SET(X) X(cntvoff_el2, vmpidr_el2)
 #define MACHINE_EL1(X)                                                                             \
-	X(sp_el1) X(elr_el1) X(spsr_el1) X(ttbr0_el1) X(ttbr1_el1) X(tcr_el1) X(mair_el1)          \
-	X(amair_el1) X(vbar_el1) X(esr_el1) X(far_el1) X(afsr0_el1) X(afsr1_el1)                   \
-	X(contextidr_el1) X(tpidr_el1) X(par_el1) X(csselr_el1) X(cntvoff_el2) X(vmpidr_el2)
+	X(sp_el1, elr_el1) X(spsr_el1, ttbr0_el1) X(ttbr1_el1, mair_el1) X(amair_el1, vbar_el1)    \
+	X(esr_el1, far_el1) X(afsr0_el1, afsr1_el1) X(contextidr_el1, tpidr_el1)                   \
+	X(par_el1, csselr_el1)
+#define MACHINE_FLIP(X) X(cpacr_el1, cntkctl_el1) X(tpidr_el0, tpidrro_el0)
+#define MACHINE_WALK(X) X(tcr_el1, sctlr_el1)
+#define MACHINE_GUESTS(X) MACHINE_EL1(X) MACHINE_FLIP(X) MACHINE_WALK(X)
 
-/* Those that act on EL0 as well: swapped at every crossing between guest and native. */
-#define MACHINE_FLIP(X) X(sctlr_el1) X(cpacr_el1) X(cntkctl_el1) X(tpidr_el0) X(tpidrro_el0)
+/* All of a list of pairs, from memory and to it; `at` moves on behind them. */
+#define SYSREGS_LOAD(list, at)                                                                     \
+	do {                                                                                       \
+		u64 a_, b_;                                                                        \
+		__asm__ volatile(list(SYSREG_LOAD_PAIR)                                            \
+				 : "+&r"(at), "=&r"(a_), "=&r"(b_)                                 \
+				 :                                                                 \
+				 : "memory");                                                      \
+	} while (0)
+/* The last pair remains in a and b. */
+#define SYSREGS_SAVE(list, at, a, b)                                                               \
+	__asm__ volatile(list(SYSREG_SAVE_PAIR) : "+&r"(at), "=&r"(a), "=&r"(b) : : "memory")
+#define SYSREG_SAVE_PAIR(a, b) "mrs %1, " #a "\n\tmrs %2, " #b "\n\tstp %1, %2, [%0], #16\n\t"
+#define SYSREG_LOAD_PAIR(a, b) "ldp %1, %2, [%0], #16\n\tmsr " #a ", %1\n\tmsr " #b ", %2\n\t"
 
 /* One page, out of the factory of the thread's owner. */
 struct machine {
 	struct vgic_cpu vgic; /* first: see vgic_of() */
 	struct thread *thread;
-#define X(reg) u64 reg;
-	MACHINE_EL1(X)
-	MACHINE_FLIP(X)
+#define X(a, b) u64 a, b;
+	MACHINE_SET(X)
+	MACHINE_GUESTS(X)
 #undef X
 	u64 cntv_ctl, cntv_cval; /* while not loaded */
 	u64 cntp_ctl, cntp_cval; /* emulated: no interrupt comes of it */
@@ -127,15 +147,17 @@ static inline struct fpstate *machine_fp(struct machine *m)
  * VTTBR_EL2 and the native constants are the caller's. */
 static inline void machine_flip_in(const struct machine *m)
 {
-#define X(reg) WRITE_SYSREG(reg, m->reg);
-	MACHINE_FLIP(X)
-#undef X
+	const u64 *at = &m->cpacr_el1;
+
+	WRITE_SYSREG(sctlr_el1, m->sctlr_el1);
+	SYSREGS_LOAD(MACHINE_FLIP, at);
 }
 static inline void machine_flip_out(struct machine *m)
 {
-#define X(reg) m->reg = READ_SYSREG(reg);
-	MACHINE_FLIP(X)
-#undef X
+	u64 *at = &m->cpacr_el1, a, b;
+
+	m->sctlr_el1 = READ_SYSREG(sctlr_el1);
+	SYSREGS_SAVE(MACHINE_FLIP, at, a, b);
 }
 
 /* The machine ends with its thread, which no CPU has loaded any more. Frees the page. */

@@ -3,6 +3,7 @@
 #ifndef ARCH_STAGE2_H
 #define ARCH_STAGE2_H
 
+#include <arch/inline.h>
 #include <core/arch.h>
 
 /* VTCR_EL2 for every address space, native or machine. The same on all CPUs. */
@@ -21,6 +22,19 @@ static inline u64 stage2_vttbr(const struct stage2 *s2)
 static inline void stage2_barrier(void)
 {
 	__asm__ volatile("dsb ishst" : : : "memory");
+}
+
+#define TCR_EPD (1ul << 7 | 1ul << 23) /* EPD0, EPD1: no walks */
+#define SCTLR_M 1ul
+
+/* No walks of EL1's stage 1, and without them no translations, from here until the registers, of which
+ * these are the values, are written. */
+static inline void stage1_hold(u64 tcr, u64 sctlr)
+{
+	WRITE_SYSREG(tcr_el1, tcr | TCR_EPD);
+	isb();
+	WRITE_SYSREG(sctlr_el1, sctlr | SCTLR_M);
+	isb();
 }
 
 /* After entries became invalid: no CPU has anything of this address space in its TLBs. */

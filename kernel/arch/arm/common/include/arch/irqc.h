@@ -4,12 +4,14 @@
 #define ARCH_IRQC_H
 
 #include <arch/inline.h>
+#include <core/arch.h>
 
 #define GIC_SGI_KICK 0 /* from another CPU: look into the inbox */
 #define GIC_FIRST_SPI 32
 
 #define GICC_IAR 0x000c
 #define GICC_EOIR 0x0010
+#define GICC_DIR 0x1000
 
 extern char *gicc; /* GICv2's CPU interface; null: a GICv3, whose is system registers */
 
@@ -34,5 +36,15 @@ static inline void irqc_drop(u32 raw)
 	}
 	WRITE_SYSREG(icc_eoir1_el1, raw);
 	isb(); /* before ISR_EL1 is asked for the next one */
+}
+
+/* irqc_drop and irqc_deactivate, of one that was acknowledged. */
+static inline void irqc_end(u32 raw)
+{
+	irqc_drop(raw);
+	if (gicc)
+		io_write32(gicc + GICC_DIR, raw);
+	else
+		irqc_deactivate(raw);
 }
 #endif

@@ -159,6 +159,7 @@ void vgic_timer(struct vgic_cpu *vc);
 /* List registers and interface state to and from the hardware. */
 void vgic_load(struct vgic_cpu *vc);
 void vgic_save(struct vgic_cpu *vc);
+void vgic_switch(struct vgic_cpu *from, struct vgic_cpu *to); /* both */
 
 /* Brings the most urgent pending interrupts into the list registers. */
 void vgic_flush(struct vgic_cpu *vc);
