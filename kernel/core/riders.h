@@ -26,9 +26,9 @@ static inline MUST_CHECK int apply_riders(struct thread *t)
 	p->riders = 0;
 	if (n > TAKT_VCPU_RIDERS)
 		return TAKT_E_RANGE;
-	for (u32 i = 0; i < n; i++) {
-		u32 intid = *(volatile u32 *)&p->rider[i].intid;
-		u32 action = *(volatile u32 *)&p->rider[i].action;
+	for (const struct takt_vcpu_rider *r = p->rider, *end = r + n; r < end; r++) {
+		u32 intid = *(volatile u32 *)&r->intid;
+		u32 action = *(volatile u32 *)&r->action;
 		int err = apply_rider(t, intid, action);
 
 		if (err)

@@ -394,14 +394,17 @@ static NOINLINE bool leave_with_machines(struct cpu *c)
 
 	if (!t)
 		return false;
-	if (unlikely(t->in_guest && !machine_collect(t))) {
-		c->resched = true;
-		return false;
-	}
-	if (!t->in_guest || t != c->loaded || c->world != WORLD_GUEST) /* it is not the last that ran */
-		context_load(c, t);
-	if (t->in_guest)
+	if (t->in_guest) {
+		if (unlikely(!machine_collect(t))) {
+			c->resched = true;
+			return false;
+		}
+		if (t != c->loaded || c->world != WORLD_GUEST) /* it is not the last that ran */
+			context_load(c, t);
 		machine_before_guest(t);
+	} else {
+		context_load(c, t);
+	}
 	timer_by(c, c->slice_end);
 	return true;
 }

@@ -111,7 +111,7 @@ static inline void flip_to_guest(const struct machine *m)
 {
 	machine_flip_in(m);
 	WRITE_SYSREG(cnthctl_el2, CNTHCTL_GUEST);
-	WRITE_SYSREG(hcr_el2, HCR_GUEST);
+	WRITE_SYSREG_LITERAL(hcr_el2, HCR_GUEST);
 	isb();
 }
 
@@ -281,9 +281,10 @@ static NOINLINE bool resume_otherwise(struct thread *t)
 }
 
 /* What rides along may concern others, so there may be something to decide. */
-static NOINLINE bool resume_with_riders(struct cpu *c, struct thread *t, struct machine *m)
+static NOINLINE bool resume_with_riders(struct thread *t)
 {
 	int err = apply_riders(t);
+	struct cpu *c = this_cpu();
 
 	t->in_guest = true;
 	t->regs = &t->vp->guest;
@@ -293,7 +294,7 @@ static NOINLINE bool resume_with_riders(struct cpu *c, struct thread *t, struct 
 	}
 	if (unlikely(!sched_settled(c) || c->thread != t || t->pending))
 		return false;
-	return enter_guest(c, t, m);
+	return enter_guest(c, t, t->machine);
 }
 
 /* What syscall_entry and sched_leave do with a monitor's resume. */
@@ -307,7 +308,7 @@ bool guest_resume_quickly(struct cpu *c)
 		     t->pending || *(volatile const u32 *)&p->standby))
 		return resume_otherwise(t);
 	if (*(volatile const u32 *)&p->riders)
-		return resume_with_riders(c, t, m);
+		return resume_with_riders(t);
 	t->in_guest = true;
 	t->regs = &t->vp->guest;
 	return enter_guest(c, t, m);

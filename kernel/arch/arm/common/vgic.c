@@ -471,9 +471,8 @@ static NOINLINE int sgi_otherwise(struct vgic_cpu *vc, struct virq *v, unsigned 
 	return 0;
 }
 
-int vgic_sgi(struct vgic_cpu *vc, u32 intid, unsigned source)
+int vgic_sgi(struct vgic_cpu *vc, struct virq *v, unsigned source)
 {
-	struct virq *v = &vc->own[intid];
 	u8 *gic2 = gich;
 
 	if (unlikely(!gic2 || !inject(vc, v, false, true, source, gic2)))

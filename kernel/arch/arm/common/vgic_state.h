@@ -55,11 +55,8 @@ static inline void virq_refresh(struct virq *v)
  * only if it has one. The last that a caller does with v: it may go to another CPU. */
 void vgic_update(struct vgic_cpu *vc, struct virq *v);
 
-/* v, no SGI, arrives, with a physical interrupt (`held`) or not. */
-void vgic_arrive(struct vgic_cpu *vc, struct virq *v, bool held);
-
-/* An SGI to the vCPU arrives. Always 0. */
-int vgic_sgi(struct vgic_cpu *vc, u32 intid, unsigned source);
+/* v, an SGI of the vCPU's own, arrives. Always 0. */
+int vgic_sgi(struct vgic_cpu *vc, struct virq *v, unsigned source);
 
 /* v leaves the list register where it is only pending, and its queue. */
 void vgic_withdraw(struct vgic_cpu *vc, struct virq *v);

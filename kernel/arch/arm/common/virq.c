@@ -218,7 +218,7 @@ int virq_sgi(struct thread *t, u64 mask, u32 intid, u32 source)
 		if (!to)
 			continue;
 		if (here(to))
-			(void)vgic_sgi(vgic_of(to), intid, source);
+			(void)vgic_sgi(vgic_of(to), &vgic_of(to)->own[intid], source);
 		else
 			mail_sgi(to, intid, source);
 	}
@@ -231,7 +231,7 @@ int virq_sgi_from(struct thread *t, u64 mask, u32 intid)
 
 	if (mask != 1ul << vc->index || intid >= VGIC_SGIS)
 		return virq_sgi(t, mask, intid, vc->index);
-	return vgic_sgi(vc, intid, vc->index);
+	return vgic_sgi(vc, &vc->own[intid], vc->index);
 }
 
 void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw)
@@ -247,11 +247,6 @@ void virq_arrive(struct thread *t, u32 intid, u32 hw, u32 raw)
 		vgic_arrive(vgic_of(owner), v, hw != IRQ_SOFT && v->hw == hw);
 	else /* not of hardware: see may_move */
 		(void)!virq_set(t, intid, TAKT_VIRQ_LATCH);
-}
-
-void vgic_timer(struct vgic_cpu *vc)
-{
-	vgic_arrive(vc, &vc->own[VGIC_TIMER], true);
 }
 
 int virq_bind(struct thread *t, u32 intid, u32 hw)

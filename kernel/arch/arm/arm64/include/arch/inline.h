@@ -14,6 +14,13 @@
 	})
 #define WRITE_SYSREG(reg, val) __asm__ volatile("msr " #reg ", %0" : : "r"((u64)(val)))
 
+/* The same for a constant that would take four instructions to make. */
+#define WRITE_SYSREG_LITERAL(reg, val)                                                             \
+	do {                                                                                       \
+		u64 v_;                                                                            \
+		__asm__ volatile("ldr %0, =%c1\n\tmsr " #reg ", %0" : "=&r"(v_) : "i"(val));       \
+	} while (0)
+
 static inline void isb(void)
 {
 	__asm__ volatile("isb" : : : "memory");

@@ -153,8 +153,14 @@ struct thread *vgic_vcpu(struct thread *t, unsigned index);
 bool vgic_attach(struct thread *t) MUST_CHECK; /* false: no index is left in the VM */
 void vgic_destroy(struct vgic *g); /* frees it; no vCPU is left */
 
+/* v, no SGI, arrives, with a physical interrupt (`held`) or not. */
+void vgic_arrive(struct vgic_cpu *vc, struct virq *v, bool held);
+
 /* The virtual timer's physical interrupt was acknowledged, or its time came while not loaded. */
-void vgic_timer(struct vgic_cpu *vc);
+static inline void vgic_timer(struct vgic_cpu *vc)
+{
+	vgic_arrive(vc, &vc->own[VGIC_TIMER], true);
+}
 
 /* List registers and interface state to and from the hardware. */
 void vgic_load(struct vgic_cpu *vc);
