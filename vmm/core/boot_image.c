@@ -75,8 +75,8 @@ static int place(struct machine *m, const struct cpio_file *file, uint64_t addre
 		vmm_log("%s does not fit into the guest's memory", file->name);
 		return TAKT_E_RANGE;
 	}
-	arch_copy(to, file->data, file->size);
-	return memory_sync(m, address, file->size);
+	memory_write(to, file->data, file->size);
+	return 0;
 }
 
 /* The file's first bytes, unpacked if need be; short files are filled up with zeroes. */
@@ -115,8 +115,8 @@ static int64_t place_kernel(struct machine *m, const struct cpio_file *file, uin
 		vmm_log("%s cannot be unpacked: %s", file->name, why);
 		return TAKT_E_INVAL;
 	}
-	err = memory_sync(m, address, (uint64_t)size);
-	return err ? err : size;
+	arch_clean(m->memory + offset, (uint64_t)size);
+	return size;
 }
 
 /* Where the image wants to be, and how much memory it says it takes; 0: no more than it has. */
@@ -203,16 +203,17 @@ int64_t boot_image_rom(void)
 /* Firmware starts at its first byte, in flash, and finds the tree where RAM begins. */
 static int load_firmware(struct machine *m)
 {
+	uint8_t *rom = m->memory + m->ram_size, *erased = rom + m->rom_size - GUEST_FLASH_ERASED;
 	struct cpio_file file;
 	int err = find(env_string("firmware", ""), &file);
 
 	if (err)
 		return err;
 	m->boot_pc = GUEST_FLASH;
-	arch_copy(m->memory + m->ram_size, file.data, file.size);
-	memset(m->memory + m->ram_size + m->rom_size - GUEST_FLASH_ERASED, 0xff,
-	       GUEST_FLASH_ERASED);
-	return takt_memory_sync(m->ram, m->ram_size, m->rom_size, TAKT_SYNC_COHERENCY);
+	memory_write(rom, file.data, file.size);
+	memset(erased, 0xff, GUEST_FLASH_ERASED);
+	arch_clean(erased, GUEST_FLASH_ERASED);
+	return 0;
 }
 
 int boot_image_load(struct machine *m)
@@ -246,5 +247,6 @@ int boot_image_load(struct machine *m)
 	if (err < 0)
 		return err;
 	m->boot_x0 = tree;
-	return memory_sync(m, tree, TREE_MAX_SIZE);
+	arch_clean(buf, TREE_MAX_SIZE);
+	return 0;
 }

@@ -137,10 +137,8 @@ static int restart(struct machine *m)
 {
 	int err;
 
-	arch_clear(m->memory, m->ram_size);
-	err = memory_sync(m, GUEST_RAM, m->ram_size);
-	if (!err)
-		err = machine_load(m);
+	memory_clear(m->memory, m->ram_size);
+	err = machine_load(m);
 	if (err) {
 		vmm_log("the machine cannot be restarted: %s", rt_error(err));
 		return err;

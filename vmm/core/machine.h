@@ -122,8 +122,10 @@ void machine_serve(struct machine *m) __attribute__((noreturn));
 TAKT_MUST_CHECK int memory_create(struct machine *m);
 /* Address of `size` bytes of guest memory, null if they are not all there. */
 void *memory_at(struct machine *m, uint64_t address, uint64_t size);
-/* Makes what was written visible to a guest that runs with its caches off. */
-TAKT_MUST_CHECK int memory_sync(struct machine *m, uint64_t address, uint64_t size);
+/* Copies to the guest's memory, and clears it, so that a guest with its caches off sees it (else:
+ * arch_clean). On the first thread only. */
+void memory_write(void *to, const void *from, uint64_t size);
+void memory_clear(void *to, uint64_t size);
 
 /* boot_image.c: kernel or firmware, initrd and tree into guest memory; sets boot_pc and boot_x0. */
 TAKT_MUST_CHECK int boot_image_load(struct machine *m);
@@ -204,5 +206,7 @@ void arch_vcpu_dump(struct vcpu *v);
  * thread only. What is cleared is a multiple of 64 bytes. */
 void arch_copy(void *to, const void *from, size_t size);
 void arch_clear(void *at, size_t size);
+/* arch: from the data caches into memory, for a guest that runs with its caches off; whole pages. */
+void arch_clean(const void *at, size_t size);
 
 #endif

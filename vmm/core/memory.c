@@ -54,13 +54,23 @@ void *memory_at(struct machine *m, uint64_t address, uint64_t size)
 	return m->memory + offset;
 }
 
-/* The kernel does it by whole pages. */
-int memory_sync(struct machine *m, uint64_t address, uint64_t size)
-{
-	uint64_t mask = TAKT_PAGE_SIZE - 1, first = (address - GUEST_RAM) & ~mask;
-	uint64_t end = (address - GUEST_RAM + size + mask) & ~mask;
+/* A part that fits into the CPU's nearest cache at a time, so that it is cleaned from there. */
+#define PART 0x4000ul
 
-	if (!memory_at(m, address, size))
-		return TAKT_E_RANGE;
-	return takt_memory_sync(m->ram, first, end - first, TAKT_SYNC_COHERENCY);
+void memory_write(void *to, const void *from, uint64_t size)
+{
+	for (uint64_t at = 0, n; at < size; at += n) {
+		n = size - at < PART ? size - at : PART;
+		arch_copy((char *)to + at, (const char *)from + at, n);
+		arch_clean((char *)to + at, n);
+	}
+}
+
+void memory_clear(void *to, uint64_t size)
+{
+	for (uint64_t at = 0, n; at < size; at += n) {
+		n = size - at < PART ? size - at : PART;
+		arch_clear((char *)to + at, n);
+		arch_clean((char *)to + at, n);
+	}
 }
