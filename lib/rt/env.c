@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The environment that root wrote, and the program's own capability slots. */
-#include <libfdt.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <takt/dt.h>
 #include <takt/proto/root.h>
 
 #include "rt_internal.h"
@@ -31,13 +31,20 @@ takt_slot env_cap(const char *name)
 	return 0;
 }
 
-static const void *property(const char *name, int *len)
+/* The program's own node, as a tree that root wrote; null: there is none. */
+static const void *tree(void)
 {
 	const struct takt_env *env = env_get();
 
-	if (!env || !env->fdt_offset)
-		return NULL;
-	return fdt_getprop((const char *)env + env->fdt_offset, 0, name, len);
+	return env && env->fdt_offset ? (const char *)env + env->fdt_offset : NULL;
+}
+
+static const void *property(const char *name, int *len)
+{
+	const void *node = tree();
+
+	*len = 0;
+	return node ? dt_get(node, 0, name, len) : NULL;
 }
 
 const char *env_string(const char *name, const char *otherwise)
@@ -50,38 +57,32 @@ const char *env_string(const char *name, const char *otherwise)
 
 const char *env_nth_string(const char *name, unsigned n)
 {
-	const struct takt_env *env = env_get();
+	const void *node = tree();
 
-	if (!env->fdt_offset)
-		return NULL;
-	return fdt_stringlist_get((const char *)env + env->fdt_offset, 0, name, (int)n, NULL);
+	return node ? dt_string(node, 0, name, n) : NULL;
 }
 
 uint64_t env_number(const char *name, uint64_t otherwise)
 {
 	int len;
-	const fdt32_t *cell = property(name, &len);
+	const void *value = property(name, &len);
 
-	if (cell && len == 4)
-		return fdt32_ld(cell);
-	if (cell && len == 8)
-		return (uint64_t)fdt32_ld(cell) << 32 | fdt32_ld(cell + 1);
-	return otherwise;
+	return len == 4 || len == 8 ? dt_cells(value, 0, (unsigned)len / 4) : otherwise;
 }
 
 unsigned env_count(const char *name)
 {
 	int len;
 
-	return property(name, &len) ? (unsigned)len / sizeof(fdt32_t) : 0;
+	return property(name, &len) ? (unsigned)len / 4 : 0;
 }
 
 uint32_t env_cell(const char *name, unsigned n)
 {
 	int len;
-	const fdt32_t *cell = property(name, &len);
+	const void *value = property(name, &len);
 
-	return cell && n < (unsigned)len / sizeof(fdt32_t) ? fdt32_ld(cell + n) : 0;
+	return n < (unsigned)len / 4 ? dt_cell(value, n) : 0;
 }
 
 /* Claims one slot; several threads may try. */

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libfdt.h>
 
 #include <takt/proto/console.h>
 #include <takt/rt.h>
@@ -232,18 +231,9 @@ static const struct {
 /* Of sessions that the description gives none. tools/takt/description.py has the same. */
 static const uint8_t palette[] = {36, 33, 32, 35, 94, 96, 93, 92, 95, 34};
 
-static const char *string_at(const char *property, int i)
-{
-	const struct takt_env *env = env_get();
-
-	return env->fdt_offset ? fdt_stringlist_get((const char *)env + env->fdt_offset, 0,
-						    property, i, NULL)
-			       : NULL;
-}
-
 static uint8_t colour_of(struct mux *m, int i)
 {
-	const char *name = string_at("session-colours", i);
+	const char *name = env_nth_string("session-colours", (unsigned)i);
 
 	for (unsigned n = 0; name && n < sizeof(colour_names) / sizeof(colour_names[0]); n++)
 		if (!strcmp(name, colour_names[n].name))
@@ -279,7 +269,7 @@ static void add_sessions(struct mux *m)
 
 	mux_init(m, own);
 	m->colours = strcmp(env_string("colours", "on"), "off");
-	for (int i = 0; (name = string_at("session-names", i)); i++) {
+	for (int i = 0; (name = env_nth_string("session-names", (unsigned)i)); i++) {
 		if (!add_session(m, i, name))
 			break;
 		if (interactive && !strcmp(name, interactive)) {

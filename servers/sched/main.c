@@ -7,7 +7,6 @@
  * Its clients' schedulers come from root, at TAKT_SELF_CLIENTS and on, and their names in
  * "takt,clients".
  */
-#include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,25 +20,16 @@
 
 static struct sched sched;
 
-static const char *string_at(const char *property, unsigned n)
-{
-	const struct takt_env *env = env_get();
-
-	return env->fdt_offset ? fdt_stringlist_get((const char *)env + env->fdt_offset, 0,
-						    property, (int)n, NULL)
-			       : NULL;
-}
-
 static const char *client_name(unsigned client)
 {
-	return string_at("takt,clients", client);
+	return env_nth_string("takt,clients", client);
 }
 
 static int parse_policies(void)
 {
 	const char *text;
 
-	while ((text = string_at("policies", sched.policies))) {
+	while ((text = env_nth_string("policies", sched.policies))) {
 		if (sched.policies == SCHED_POLICIES ||
 		    !policy_parse(text, &sched.policy[sched.policies])) {
 			printf("sched: policies: '%s' is no policy, or one too many\n", text);
