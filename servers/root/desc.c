@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a node of the system description says. docs/system-description.md lists the properties. */
-#include <libfdt.h>
 #include <string.h>
+#include <takt/dt.h>
 #include <takt/layout.h>
 
 #include "root.h"
@@ -29,16 +29,14 @@ static int get_number(const struct desc *d, const char *property, uint64_t least
 		      uint64_t *value)
 {
 	int len;
-	const fdt32_t *cell = fdt_getprop(system_fdt, d->node, property, &len);
+	const void *cells = dt_get(system_fdt, d->node, property, &len);
 	uint64_t n;
 
-	if (!cell)
+	if (!cells)
 		return 0;
 	if (len != 4 && len != 8)
 		return complain(d->name, property, "is not a number of one or two cells");
-	n = fdt32_ld(cell);
-	if (len == 8)
-		n = n << 32 | fdt32_ld(cell + 1);
+	n = dt_cells(cells, 0, (unsigned)len / 4);
 	if (n < least || n > most)
 		return complain(d->name, property, "%llu is not in %llu..%llu",
 				(unsigned long long)n, (unsigned long long)least,
@@ -59,7 +57,9 @@ static int get_unsigned(const struct desc *d, const char *property, unsigned lea
 
 static bool has(const struct desc *d, const char *property)
 {
-	return fdt_getprop(system_fdt, d->node, property, NULL);
+	int len;
+
+	return dt_get(system_fdt, d->node, property, &len);
 }
 
 static int parse_memory(struct desc *d)
@@ -86,16 +86,17 @@ static int parse_cpus(struct desc *d)
 {
 	unsigned most = bootinfo()->cpus - 1;
 	int len, err = get_unsigned(d, "cpu", 0, most, &d->cpu);
-	const fdt32_t *cell = fdt_getprop(system_fdt, d->node, "cpus", &len);
+	const void *cpus = dt_get(system_fdt, d->node, "cpus", &len);
 
 	if (err)
 		return err;
 	d->cpus = 1ull << d->cpu;
-	for (int i = 0; cell && i < len / 4; i++) {
-		if (fdt32_ld(cell + i) > most)
-			return complain(d->name, "cpus", "CPU %u is not in 0..%u",
-					fdt32_ld(cell + i), most);
-		d->cpus |= 1ull << fdt32_ld(cell + i);
+	for (unsigned i = 0; i < (unsigned)len / 4; i++) {
+		unsigned cpu = dt_cell(cpus, i);
+
+		if (cpu > most)
+			return complain(d->name, "cpus", "CPU %u is not in 0..%u", cpu, most);
+		d->cpus |= 1ull << cpu;
 	}
 	return 0;
 }
@@ -123,15 +124,15 @@ static int parse_budget(struct desc *d, const char *budget_name, const char *per
 static int parse_range(struct desc *d)
 {
 	int len;
-	const fdt32_t *range = fdt_getprop(system_fdt, d->node, "priorities", &len);
+	const void *range = dt_get(system_fdt, d->node, "priorities", &len);
 	unsigned lowest, highest;
 
 	if (!range)
 		return 0;
 	if (len != 8)
 		return complain(d->name, "priorities", "is not <least greatest>");
-	lowest = fdt32_ld(range);
-	highest = fdt32_ld(range + 1);
+	lowest = dt_cell(range, 0);
+	highest = dt_cell(range, 1);
 	if (lowest > d->lowest || highest < d->highest || highest > HIGHEST_PRIORITY)
 		return complain(d->name, "priorities", "%u..%u does not hold %u..%u, or exceeds %u",
 				lowest, highest, d->lowest, d->highest, HIGHEST_PRIORITY);
@@ -144,7 +145,7 @@ static int parse_range(struct desc *d)
 static int parse_events(struct desc *d, unsigned vcpus_per_cpu)
 {
 	int len;
-	const fdt32_t *cell = fdt_getprop(system_fdt, d->node, "event-scheduling", &len);
+	const uint32_t *cell = dt_get(system_fdt, d->node, "event-scheduling", &len);
 
 	if (!cell)
 		return 0;
@@ -152,9 +153,9 @@ static int parse_events(struct desc *d, unsigned vcpus_per_cpu)
 		return complain(d->name, "event-scheduling",
 				"is not a list of at most %u times <irq priority budget-us period-us>",
 				MAX_EVENTS);
-	for (const fdt32_t *end = cell + len / 4; cell < end; cell += 4) {
-		unsigned priority = fdt32_ld(cell + 1);
-		uint64_t budget = fdt32_ld(cell + 2), period = fdt32_ld(cell + 3);
+	for (const uint32_t *end = cell + len / 4; cell < end; cell += 4) {
+		unsigned irq = dt_cell(cell, 0), priority = dt_cell(cell, 1);
+		uint64_t budget = dt_cell(cell, 2), period = dt_cell(cell, 3);
 
 		if (priority > HIGHEST_PRIORITY || period < LEAST_PERIOD_US ||
 		    period > GREATEST_PERIOD_US || budget < LEAST_BUDGET_US || budget > period)
@@ -162,7 +163,7 @@ static int parse_events(struct desc *d, unsigned vcpus_per_cpu)
 					"interrupt %u: priority %u is not in 0..%u, or %u us are no "
 					"budget (of at least %d us) for a period of %u us, or that is not "
 					"in %d..%d us",
-					fdt32_ld(cell), priority, HIGHEST_PRIORITY, (unsigned)budget,
+					irq, priority, HIGHEST_PRIORITY, (unsigned)budget,
 					LEAST_BUDGET_US, (unsigned)period, LEAST_PERIOD_US,
 					GREATEST_PERIOD_US);
 		d->lowest = priority < d->lowest ? priority : d->lowest;
@@ -170,7 +171,7 @@ static int parse_events(struct desc *d, unsigned vcpus_per_cpu)
 		if (budget == period && d->unbounded <= priority)
 			d->unbounded = priority + 1;
 		d->share += per_mille(budget, period) *
-			    (fdt32_ld(cell) < PRIVATE_IRQS && vcpus_per_cpu ? vcpus_per_cpu : 1);
+			    (irq < PRIVATE_IRQS && vcpus_per_cpu ? vcpus_per_cpu : 1);
 	}
 	return 0;
 }
@@ -192,7 +193,7 @@ static int parse_time(struct desc *d)
 	if (!err)
 		err = parse_budget(d, "budget-us", "period-us", &d->budget_us, &d->period_us);
 	vcpu = d->priority;
-	per_cpu = fdt_getprop(system_fdt, d->node, "cpus", &len) ? (unsigned)len / 4 : 1;
+	per_cpu = dt_get(system_fdt, d->node, "cpus", &len) ? (unsigned)len / 4 : 1;
 	budget = d->budget_us;
 	period = d->period_us;
 	if (!err)
@@ -225,12 +226,12 @@ static int parse_time(struct desc *d)
 
 static int parse_kind(struct desc *d)
 {
-	const char *vcpu = fdt_getprop(system_fdt, d->node, "vcpu", NULL);
+	const char *vcpu = dt_string(system_fdt, d->node, "vcpu", 0);
 
 	d->passive = has(d, "passive");
 	d->threads_per_cpu = has(d, "threads-per-cpu");
-	if (vcpu && strcmp(vcpu, "paravirtual"))
-		return complain(d->name, "vcpu", "'%s' is not 'paravirtual'", vcpu);
+	if (has(d, "vcpu") && (!vcpu || strcmp(vcpu, "paravirtual")))
+		return complain(d->name, "vcpu", "'%s' is not 'paravirtual'", vcpu ? vcpu : "");
 	d->kind = vcpu ? TAKT_THREAD_PV : TAKT_THREAD_PLAIN;
 	if (d->vm && !d->ram)
 		return complain(d->name, "ram", "a virtual machine needs some");
@@ -242,7 +243,7 @@ static int get_choice(const struct desc *d, const char *property, const char *no
 		      bool *value)
 {
 	int len;
-	const char *s = fdt_getprop(system_fdt, d->node, property, &len);
+	const char *s = dt_get(system_fdt, d->node, property, &len);
 
 	if (!s)
 		return 0;
@@ -256,7 +257,7 @@ static int get_choice(const struct desc *d, const char *property, const char *no
 static int parse_policy(struct desc *d)
 {
 	int len, err = get_choice(d, "restart", "never", "always", &d->restart);
-	const fdt32_t *limit = fdt_getprop(system_fdt, d->node, "restart-limit", &len);
+	const void *limit = dt_get(system_fdt, d->node, "restart-limit", &len);
 
 	if (!err)
 		err = get_choice(d, "status", "okay", "disabled", &d->disabled);
@@ -268,8 +269,8 @@ static int parse_policy(struct desc *d)
 		return 0;
 	if (len != 8)
 		return complain(d->name, "restart-limit", "is not <count seconds>");
-	d->limit_count = fdt32_ld(limit);
-	d->limit_s = fdt32_ld(limit + 1);
+	d->limit_count = dt_cell(limit, 0);
+	d->limit_s = dt_cell(limit, 1);
 	if (d->limit_count > MAX_RESTARTS || !d->limit_s || d->limit_s > GREATEST_LIMIT_S)
 		return complain(d->name, "restart-limit", "<%u %u>: not 0..%d times in 1..%d s",
 				d->limit_count, d->limit_s, MAX_RESTARTS, GREATEST_LIMIT_S);
@@ -299,9 +300,9 @@ int desc_parse(int node, struct desc *d)
 {
 	int len, err;
 
-	*d = (struct desc){.node = node, .name = fdt_get_name(system_fdt, node, NULL)};
-	d->vm = !fdt_node_check_compatible(system_fdt, node, "takt,vm");
-	d->program = fdt_getprop(system_fdt, node, "program", &len);
+	*d = (struct desc){.node = node, .name = dt_name(system_fdt, node)};
+	d->vm = dt_compatible(system_fdt, node, "takt,vm");
+	d->program = dt_get(system_fdt, node, "program", &len);
 	if (!d->program || !len || d->program[len - 1])
 		return complain(d->name, "program", "is missing, or no string");
 	err = parse_memory(d);

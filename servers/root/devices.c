@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a compartment gets of the board: devices, as `device = "/pl061@9030000"` names them by
  * their path in the board's device tree, and what a virtual machine needs. */
-#include <libfdt.h>
+#include <takt/dt.h>
 #include <takt/rt.h>
 
 #include "root.h"
@@ -16,42 +16,43 @@
 
 #define DEVICE_RIGHTS (TAKT_R_MEM_READ | TAKT_R_MEM_WRITE | TAKT_R_MEM_DERIVE)
 
-static uint64_t read_cells(const fdt32_t *cell, int n)
+/* #address-cells or #size-cells of a bus; 0: other than 1 or 2. */
+static unsigned cells_of(int bus, const char *property, unsigned otherwise)
 {
-	uint64_t value = 0;
+	int len;
+	const void *value = dt_get(board_fdt, bus, property, &len);
+	unsigned cells = !value ? otherwise : len == 4 ? dt_cell(value, 0) : 0;
 
-	while (n--)
-		value = value << 32 | fdt32_ld(cell++);
-	return value;
+	return cells <= 2 ? cells : 0;
 }
 
 /* Whether addresses of the node's bus are the CPU's: every bus above has an empty "ranges". */
 static bool on_cpu_bus(int node)
 {
-	int parent = fdt_parent_offset(board_fdt, node);
+	int parent = dt_parent(board_fdt, node);
 
 	while (parent > 0) {
 		int len;
 
-		if (!fdt_getprop(board_fdt, parent, "ranges", &len) || len)
+		if (!dt_get(board_fdt, parent, "ranges", &len) || len)
 			return false;
-		parent = fdt_parent_offset(board_fdt, parent);
+		parent = dt_parent(board_fdt, parent);
 	}
 	return parent == 0;
 }
 
 static int give_registers(struct compartment *c, const char *path, int node, unsigned *count)
 {
-	int parent = fdt_parent_offset(board_fdt, node);
-	int address = fdt_address_cells(board_fdt, parent);
-	int size = fdt_size_cells(board_fdt, parent);
+	int parent = dt_parent(board_fdt, node);
+	unsigned address = cells_of(parent, "#address-cells", 2);
+	unsigned size = cells_of(parent, "#size-cells", 1), both = address + size;
 	int len;
-	const fdt32_t *reg = fdt_getprop(board_fdt, node, "reg", &len);
+	const uint32_t *reg = dt_get(board_fdt, node, "reg", &len);
 
-	if (!reg || address < 1 || address > 2 || size < 1 || size > 2 || !on_cpu_bus(node))
+	if (!reg || !address || !size || !on_cpu_bus(node))
 		return complain(c->desc.name, "device", "%s has no registers", path);
-	for (int n = len / 4; n >= address + size; n -= address + size, reg += address + size) {
-		uint64_t base = read_cells(reg, address), bytes = read_cells(reg + address, size);
+	for (unsigned n = (unsigned)len / 4; n >= both; n -= both, reg += both) {
+		uint64_t base = dt_cells(reg, 0, address), bytes = dt_cells(reg, address, size);
 		char name[NAME_SIZE];
 		takt_slot slot;
 		int err;
@@ -73,17 +74,17 @@ static int give_registers(struct compartment *c, const char *path, int node, uns
 }
 
 /* Cells per interrupt of the controller that the node's interrupts go to. */
-static int interrupt_cells(int node)
+static unsigned interrupt_cells(int node)
 {
-	for (; node >= 0; node = fdt_parent_offset(board_fdt, node)) {
+	for (; node >= 0; node = dt_parent(board_fdt, node)) {
 		int len;
-		const fdt32_t *p = fdt_getprop(board_fdt, node, "interrupt-parent", &len);
+		const void *p = dt_get(board_fdt, node, "interrupt-parent", &len);
 
 		if (p && len == 4) {
-			int controller = fdt_node_offset_by_phandle(board_fdt, fdt32_ld(p));
+			int controller = dt_by_phandle(board_fdt, dt_cell(p, 0));
 
-			p = fdt_getprop(board_fdt, controller, "#interrupt-cells", &len);
-			return p && len == 4 ? (int)fdt32_ld(p) : 0;
+			p = dt_get(board_fdt, controller, "#interrupt-cells", &len);
+			return p && len == 4 ? dt_cell(p, 0) : 0;
 		}
 	}
 	return 0;
@@ -92,7 +93,7 @@ static int interrupt_cells(int node)
 static int give_interrupts(struct compartment *c, const char *path, int node, unsigned *count)
 {
 	int len;
-	const fdt32_t *cell = fdt_getprop(board_fdt, node, "interrupts", &len);
+	const uint32_t *cell = dt_get(board_fdt, node, "interrupts", &len);
 
 	if (!cell)
 		return 0;
@@ -100,7 +101,7 @@ static int give_interrupts(struct compartment *c, const char *path, int node, un
 		return complain(c->desc.name, "device",
 				"the interrupts of %s do not go to the CPUs' controller", path);
 	for (; len >= INTERRUPT_CELLS * 4; len -= INTERRUPT_CELLS * 4, cell += INTERRUPT_CELLS) {
-		uint32_t type = fdt32_ld(cell), number = fdt32_ld(cell + 1);
+		uint32_t type = dt_cell(cell, 0), number = dt_cell(cell, 1);
 		uint32_t intid = number + (type == TYPE_SPI ? FIRST_SPI : FIRST_PPI);
 		takt_slot slot = slot_alloc(index_of(c));
 		char name[NAME_SIZE];
@@ -110,7 +111,7 @@ static int give_interrupts(struct compartment *c, const char *path, int node, un
 			return complain(c->desc.name, "device", "%s: interrupt type %u", path,
 					type);
 		err = takt_intc_get(TAKT_ROOT_INTC, c->factory, intid,
-				    (fdt32_ld(cell + 2) & FLAGS_EDGE) != 0, slot);
+				    (dt_cell(cell, 2) & FLAGS_EDGE) != 0, slot);
 		if (err)
 			return complain(c->desc.name, "device", "%s: interrupt %u: %s", path, intid,
 					rt_error(err));
@@ -124,17 +125,14 @@ static int give_interrupts(struct compartment *c, const char *path, int node, un
 
 int devices_give(struct compartment *c)
 {
-	int n = fdt_stringlist_count(system_fdt, c->desc.node, "device");
 	unsigned registers = 0, interrupts = 0;
+	const char *path;
 
-	for (int i = 0; i < n; i++) {
-		const char *path =
-			fdt_stringlist_get(system_fdt, c->desc.node, "device", i, NULL);
-		int err, node = path ? fdt_path_offset(board_fdt, path) : -FDT_ERR_BADPATH;
+	for (unsigned i = 0; (path = dt_string(system_fdt, c->desc.node, "device", i)); i++) {
+		int err, node = dt_at_path(board_fdt, path);
 
 		if (node < 0)
-			return complain(c->desc.name, "device", "no %s in the board's tree: %s",
-					path ? path : "(path)", fdt_strerror(node));
+			return complain(c->desc.name, "device", "no %s in the board's tree", path);
 		err = give_registers(c, path, node, &registers);
 		if (!err)
 			err = give_interrupts(c, path, node, &interrupts);
@@ -159,13 +157,13 @@ int devices_init(void)
 
 int machine_give(struct compartment *c)
 {
-	int err = 0;
+	int len, err = 0;
 
-	if (fdt_getprop(system_fdt, c->desc.node, "trace", NULL))
+	if (dt_get(system_fdt, c->desc.node, "trace", &len))
 		err = compartment_give(c, "trace", TAKT_ROOT_LOG, TAKT_R_LOG_TRACE);
 	if (err)
 		return err;
-	if (c->desc.vm || fdt_getprop(system_fdt, c->desc.node, "archive", NULL))
+	if (c->desc.vm || dt_get(system_fdt, c->desc.node, "archive", &len))
 		err = compartment_give(c, "archive", TAKT_ROOT_ARCHIVE, TAKT_R_MEM_READ);
 	if (!err && c->desc.ram) {
 		takt_slot ram;

@@ -6,6 +6,7 @@
  */
 #include <libfdt.h>
 #include <string.h>
+#include <takt/dt.h>
 #include <takt/layout.h>
 #include <takt/loader.h>
 #include <takt/rt.h>
@@ -31,25 +32,20 @@ struct image {
 /* Copies a node's properties and subnodes into the tree that is being written. */
 static int copy_node(void *to, int node, int depth)
 {
-	int at, err;
+	struct dt_prop p = {0};
+	int child, err;
 
 	if (depth == MAX_DEPTH)
 		return -FDT_ERR_BADSTRUCTURE;
-	fdt_for_each_property_offset(at, system_fdt, node) {
-		const char *name;
-		int len;
-		const void *value = fdt_getprop_by_offset(system_fdt, at, &name, &len);
-
-		if (!value)
-			return len;
-		err = fdt_property(to, name, value, len);
+	while (dt_next_prop(system_fdt, node, &p)) {
+		err = fdt_property(to, p.name, p.value, p.size);
 		if (err)
 			return err;
 	}
-	fdt_for_each_subnode(at, system_fdt, node) {
-		err = fdt_begin_node(to, fdt_get_name(system_fdt, at, NULL));
+	dt_for_each_child(child, system_fdt, node) {
+		err = fdt_begin_node(to, dt_name(system_fdt, child));
 		if (!err)
-			err = copy_node(to, at, depth + 1);
+			err = copy_node(to, child, depth + 1);
 		if (!err)
 			err = fdt_end_node(to);
 		if (err)
@@ -79,13 +75,13 @@ static int write_clients(void *fdt)
  * first property of a name counts, so these stand before the node's own. */
 static int write_additions(struct compartment *c, void *fdt)
 {
-	int err = fdt_property_string(fdt, "takt,name", c->desc.name);
+	int len, err = fdt_property_string(fdt, "takt,name", c->desc.name);
 
 	if (!err)
 		err = fdt_property_u64(fdt, "archive-offset", bootinfo()->archive_offset);
 	if (!err)
 		err = fdt_property_u64(fdt, "archive-size", bootinfo()->archive_size);
-	if (!err && fdt_getprop(system_fdt, c->desc.node, "#scheduler-cells", NULL))
+	if (!err && dt_get(system_fdt, c->desc.node, "#scheduler-cells", &len))
 		err = write_clients(fdt);
 	return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* root: builds the compartments that the system description names, then watches over them. */
-#include <libfdt.h>
 #include <stdio.h>
+#include <takt/dt.h>
 #include <takt/layout.h>
 #include <takt/rt.h>
 
@@ -21,8 +21,8 @@ takt_ticks started;
 
 static bool described_compartment(int node)
 {
-	return !fdt_node_check_compatible(system_fdt, node, "takt,program") ||
-	       !fdt_node_check_compatible(system_fdt, node, "takt,vm");
+	return dt_compatible(system_fdt, node, "takt,program") ||
+	       dt_compatible(system_fdt, node, "takt,vm");
 }
 
 static void mark_targets(struct route *route, unsigned count)
@@ -37,13 +37,13 @@ static void parse_nodes(void)
 {
 	int node;
 
-	fdt_for_each_subnode(node, system_fdt, 0) {
+	dt_for_each_child(node, system_fdt, 0) {
 		struct compartment *c = &compartments[compartment_count];
 
 		if (!described_compartment(node))
 			continue;
 		if (compartment_count == MAX_COMPARTMENTS) {
-			complain(fdt_get_name(system_fdt, node, NULL), NULL,
+			complain(dt_name(system_fdt, node), NULL,
 				 "more than %d compartments", MAX_COMPARTMENTS);
 			return;
 		}
@@ -67,7 +67,7 @@ static void parse_all(void)
 			   c->desc.disabled ? CONTROL_STOPPED :
 					      CONTROL_WAITING;
 	}
-	node = fdt_path_offset(system_fdt, "/chosen");
+	node = dt_at_path(system_fdt, "/chosen");
 	if (node >= 0 && !routes_parse(node, "chosen", chosen, &chosen_routes))
 		mark_targets(chosen, chosen_routes);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What root has been given to read: the boot archive and the two device trees. */
-#include <libfdt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <takt/dt.h>
 #include <takt/loader.h>
 #include <takt/rt.h>
 
@@ -54,15 +54,14 @@ int archive_find(const char *node, const char *name, const void **data, uint64_t
 	return 0;
 }
 
-/* The tree if it is one, null with a complaint otherwise. libfdt wants it 8 bytes aligned, which
- * neither an archive nor firmware promises. */
+/* The tree if it is one, null with a complaint otherwise. */
 static const void *check_fdt(const char *what, const void *fdt, uint64_t size)
 {
-	int err = (uint64_t)fdt % 8 ? -FDT_ERR_ALIGNMENT : fdt_check_full(fdt, size);
+	const char *wrong = dt_check(fdt, size);
 
-	if (!err)
+	if (!wrong)
 		return fdt;
-	complain(NULL, NULL, "%s: %s", what, fdt_strerror(err));
+	complain(NULL, NULL, "%s: %s", what, wrong);
 	return NULL;
 }
 
@@ -98,7 +97,7 @@ int resources_init(void)
 	system_fdt = load_description();
 	if (!board_fdt || !system_fdt)
 		return TAKT_E_INVAL;
-	if (fdt_node_check_compatible(system_fdt, 0, "takt,system"))
+	if (!dt_compatible(system_fdt, 0, "takt,system"))
 		return complain("/", "compatible", "is not 'takt,system'");
 	return 0;
 }

@@ -6,8 +6,8 @@
  * property how many cells follow. They become the badge of a gate of its own, so that a server can
  * tell who calls for what, and nobody can ask for something else.
  */
-#include <libfdt.h>
 #include <string.h>
+#include <takt/dt.h>
 
 #include "root.h"
 
@@ -49,45 +49,43 @@ int root_node(void)
 {
 	int node;
 
-	fdt_for_each_subnode(node, system_fdt, 0)
-		if (!fdt_node_check_compatible(system_fdt, node, "takt,root"))
+	dt_for_each_child(node, system_fdt, 0)
+		if (dt_compatible(system_fdt, node, "takt,root"))
 			return node;
 	return -1;
 }
 
 /* One <&server cells...> of the property; returns the number of cells it takes, or an error. */
 static int parse_one(const char *node, const char *property, const char *cells_name,
-		     const fdt32_t *cell, int left, struct route *r)
+		     const uint32_t *cell, int left, struct route *r)
 {
 	const char *server;
-	const fdt32_t *cells;
+	const void *cells;
 	int to, len;
 	uint32_t n;
 
-	to = fdt_node_offset_by_phandle(system_fdt, fdt32_ld(cell));
+	to = dt_by_phandle(system_fdt, dt_cell(cell, 0));
 	r->server = find_server(to);
 	if (!r->server && (to < 0 || to != root_node()))
 		return complain(node, property, "does not point to a program");
-	server = fdt_get_name(system_fdt, to, NULL);
-	cells = fdt_getprop(system_fdt, to, cells_name, &len);
+	server = dt_name(system_fdt, to);
+	cells = dt_get(system_fdt, to, cells_name, &len);
 	if (!cells || len != 4)
 		return complain(node, property, "'%s' has no %s", server, cells_name);
-	n = fdt32_ld(cells);
+	n = dt_cell(cells, 0);
 	if (n > 2 || (int)n > left - 1)
 		return complain(node, property, "'%s' wants %u cells (of at most 2), not %d",
 				server, n, left - 1);
 	if (!r->server && strcmp(cells_name, CONTROL_CELLS))
 		return complain(node, property, "'%s' does not understand that", server);
-	r->badge = 0;
-	for (uint32_t i = 0; i < n; i++)
-		r->badge = r->badge << 32 | fdt32_ld(cell + 1 + i);
+	r->badge = dt_cells(cell, 1, n);
 	if (!r->server && r->badge > (CONTROL_RIGHT_COMMAND | CONTROL_RIGHT_POWER))
 		return complain(node, property, "there are no rights %llu",
 				(unsigned long long)r->badge);
 	return (int)n + 1;
 }
 
-static int parse_property(const char *node, const char *property, const fdt32_t *cell, int len,
+static int parse_property(const char *node, const char *property, const uint32_t *cell, int len,
 			  struct route *route, unsigned *count)
 {
 	const char *cells_name = cells_property(property);
@@ -115,21 +113,13 @@ static int parse_property(const char *node, const char *property, const fdt32_t 
 
 int routes_parse(int node, const char *name, struct route *route, unsigned *count)
 {
-	int at;
+	struct dt_prop p = {0};
+	int err = 0;
 
 	*count = 0;
-	fdt_for_each_property_offset(at, system_fdt, node) {
-		const char *property;
-		int len, err;
-		const void *value = fdt_getprop_by_offset(system_fdt, at, &property, &len);
-
-		if (!value)
-			return complain(name, NULL, "%s", fdt_strerror(len));
-		err = parse_property(name, property, value, len, route, count);
-		if (err)
-			return err;
-	}
-	return 0;
+	while (!err && dt_next_prop(system_fdt, node, &p))
+		err = parse_property(name, p.name, p.value, p.size, route, count);
+	return err;
 }
 
 static int bind(const struct route *r)
