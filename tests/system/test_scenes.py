@@ -17,7 +17,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
 import pexpect                                                               # noqa: E402
-from takt import description, edges, machine, scenario, timeline             # noqa: E402
+from takt import description, edges, machine, scenario, standstill, timeline # noqa: E402
 from takt.tap import Failure, Steps, check                                   # noqa: E402
 
 LINUX, RT_GUEST, NATIVE = 0, 1, 2
@@ -30,6 +30,8 @@ BOUND = 2500
 HALF_PERIODS = 8        # of the slowest LED, in each scene
 PICTURED = 2.0          # seconds of each scene
 STALLED = 240           # seconds of the host without a change that should come
+ASKED = 20              # seconds for the monitor's answer then
+LAST_WORDS = 3000       # bytes of what was said before
 RESTARTS = 20
 PIECE = 24              # characters that are typed at once
 OUT = machine.BUILD / "scenes"
@@ -40,7 +42,7 @@ class Log(edges.Log):
 
     def __init__(self, path):
         super().__init__()
-        self.file = open(path, "wb")
+        self.file = open(path, "w+b")
 
     def write(self, data):
         super().write(data)
@@ -48,6 +50,12 @@ class Log(edges.Log):
 
     def flush(self):
         self.file.flush()
+
+    def tail(self, begin):
+        """Lines, from a place in the file on."""
+        self.file.seek(max(begin, 0))
+        text = self.file.read().decode(errors="replace")
+        return re.sub(r"\x1b\[[\d;]*\w|\r", "", text).split("\n")
 
 
 class Stage:
@@ -81,7 +89,17 @@ class Stage:
             self.pump()
             if len(self.m.leds.edges) != seen:
                 seen, since = len(self.m.leds.edges), time.monotonic()
-            check(time.monotonic() < since + STALLED, f"no LED changes any more: {otherwise}")
+            if time.monotonic() > since + STALLED:
+                raise Failure("\n# ".join([f"no LED changes any more: {otherwise}", *self.still()]))
+
+    def still(self):
+        """Where everything is, if nothing moves; the monitor's answer is in it, if there is one."""
+        lines = standstill.describe(self.m)
+        begin = self.log.file.tell()
+        self.m.serial.send(f"\x14{SESSIONS['monitor']}\rlist\r")
+        self.m.serial.expect([r"root: \d+ of [^\n]*\n", pexpect.TIMEOUT, pexpect.EOF], ASKED)
+        return lines + ["the serial line's last words, and what the monitor says of it:",
+                        *self.log.tail(begin - LAST_WORDS)]
 
     def changes(self, led):
         """Of an LED that is off at first; that its line becomes an output is none."""

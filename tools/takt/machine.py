@@ -283,13 +283,15 @@ class Inputs:
 class Machine:
     """A running machine for tests: `serial` is a pexpect object, `leds` a Leds, `inputs` an Inputs
     if wanted. Started by what `line` makes of the LED trace's path:
-    Machine(lambda trace: command("demo", trace))."""
+    Machine(lambda trace: command("demo", trace)). At `state_path` QEMU can be asked (standstill.py)."""
 
     def __init__(self, line, inputs=False):
         self.leds = Leds()
         self.inputs = Inputs() if inputs else None
+        self.state_path = os.path.join(self.leds.folder.name, "state")
         self.serial = pexpect.popen_spawn.PopenSpawn(
             line(self.leds.path) + ["-serial", "stdio", "-monitor", "none"]
+            + ["-qmp", f"unix:{self.state_path},server=on,wait=off"]
             + (self.inputs.options if inputs else []), timeout=60)
         if inputs:
             self.inputs.connect()
