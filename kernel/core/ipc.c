@@ -112,9 +112,14 @@ static int transfer_caps(struct thread *from, struct thread *to, unsigned caps)
 		if (!object[i])
 			return TAKT_E_CAP;
 	}
-	for (unsigned i = 0; i < caps && !err; i++)
+	for (unsigned i = 0; i < caps; i++) {
 		err = task_cap_insert(to->task, window + i, object[i], rights[i]);
-	return err;
+		if (unlikely(err)) { /* the object is being destroyed */
+			task_cap_remove(to->task, window, i);
+			return err;
+		}
+	}
+	return 0;
 }
 
 static void transfer_words(struct thread *from, struct thread *to, unsigned words)

@@ -125,6 +125,14 @@ int task_op_cap_copy(struct object *self, u64 rights, struct invocation *in)
 	return task_cap_insert(t, in->w[0], in->cap[0], in->w[1] & in->cap_right[0]);
 }
 
+void task_cap_remove(struct task *t, u64 first, u64 count)
+{
+	spin_lock(&t->lock);
+	for (u64 i = first; i < first + count; i++)
+		__atomic_store_n(&task_slot(t, i)->word, 0, __ATOMIC_RELEASE);
+	spin_unlock(&t->lock);
+}
+
 #define DELETE_STEP 64
 
 int task_op_cap_delete(struct object *self, u64 rights, struct invocation *in)
@@ -135,10 +143,7 @@ int task_op_cap_delete(struct object *self, u64 rights, struct invocation *in)
 	(void)rights;
 	if (!add_ok(first, count, &end) || end > t->slots)
 		return TAKT_E_RANGE;
-	spin_lock(&t->lock);
-	for (u64 i = first; i < end && i < first + DELETE_STEP; i++)
-		__atomic_store_n(&task_slot(t, i)->word, 0, __ATOMIC_RELEASE);
-	spin_unlock(&t->lock);
+	task_cap_remove(t, first, count < DELETE_STEP ? count : DELETE_STEP);
 	if (count <= DELETE_STEP)
 		return 0;
 	in->w[0] = first + DELETE_STEP;

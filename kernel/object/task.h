@@ -70,6 +70,9 @@ static inline struct cap task_cap(const struct task *t, u64 slot)
 /* Puts a capability into an empty slot (stale counts as empty). E_RANGE, E_EXISTS. */
 int task_cap_insert(struct task *t, u64 slot, struct object *o, u64 rights) MUST_CHECK;
 
+/* Empties slots that exist. */
+void task_cap_remove(struct task *t, u64 first, u64 count);
+
 struct task *task_create(struct factory *f, unsigned kind, const u64 name[2]) MUST_CHECK;
 int task_grow(struct task *t, u64 slots) MUST_CHECK;
 

@@ -63,6 +63,35 @@ TEST(wait_while_owing_a_reply)
 	CHECK(compartment_end());
 }
 
+/* One of them is being destroyed by somebody who has stopped in the middle of it: it is found, but not
+ * given any more. */
+TEST(capabilities_arrive_all_or_not_at_all)
+{
+	struct irq *going;
+
+	chain_of(2);
+	for (u64 n = 0; n < 3; n++) {
+		struct irq *irq = make_irq(SLOT_FREE + 1 + n);
+
+		give_cap(TASK, 60 + n, SLOT_FREE + 1 + n, TAKT_R_ALL);
+		if (n == 1)
+			going = irq;
+	}
+	root_sleep();
+	t[1]->regs->x[14] = 70;
+	going->object.dying = true;
+	user_call(t[0], 11, 7, W(), C(60, 61, 62), 0);
+	settle();
+	CHECK(user_done(t[0]) && user_result(t[0]) < 0 && t[1]->state == THREAD_WAIT);
+	for (u64 n = 70; n < 73; n++)
+		CHECK(!object_in(t[1]->task, n));
+	going->object.dying = false;
+	user_call(t[0], 11, 7, W(), C(60, 61, 62), 0);
+	settle();
+	CHECK(t[0]->state == THREAD_OPEN && object_in(t[1]->task, 72));
+	CHECK(compartment_end());
+}
+
 TEST(no_deeper_than_eight)
 {
 	chain_of(10);
@@ -277,6 +306,7 @@ int main(void)
 	world_boot(2);
 	RUN(a_call_and_its_reply);
 	RUN(wait_while_owing_a_reply);
+	RUN(capabilities_arrive_all_or_not_at_all);
 	RUN(no_deeper_than_eight);
 	RUN(an_orphan_counts_its_calls_from_itself);
 	RUN(a_server_with_an_sc_of_its_own_replies_and_keeps_it);
