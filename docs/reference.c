@@ -145,6 +145,7 @@ static void numbers(void)
 	N(F_DEADLINE, "added to a flavour: x9 holds a deadline");
 	N(LABEL_IRQ, "label of what `wait` returns for irqs");
 	N(LABEL_FAULT, "label of a fault message");
+	N(TAG_KERNEL, "bit of the tags of these, which no message has that somebody sends");
 	N(REG_WORDS, "words of a message in registers");
 	N(MAX_WORDS, "words of a message in all");
 	N(MAX_CAPS, "capabilities in a message, slots of a receive window");

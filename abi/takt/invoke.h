@@ -55,11 +55,17 @@
 #define TAKT_TAG_WORDS(tag) ((unsigned)((tag) >> 16) & 0x7f)
 #define TAKT_TAG_CAPS(tag) ((unsigned)((tag) >> 24) & 7)
 
-/* Labels that the kernel itself puts into what `wait` returns. They are outside the range that a
- * server should use for its protocol (0..0x7fff). */
-#define TAKT_LABEL_IRQ 0xfff0	/* word 0: the or of the badges of the irqs that arrived */
+/* Set in the tags of what the kernel itself makes `wait` return, and in no other: a message that
+ * somebody sends comes without it, whatever its label. */
+#define TAKT_TAG_KERNEL 0x80000000
+/* The labels of that. They are outside the range that a server should use for its protocol
+ * (0..0x7fff). */
+#define TAKT_LABEL_IRQ 0xffff	/* word 0: the or of the badges of the irqs that arrived */
 #define TAKT_LABEL_FAULT 0xfff1 /* a fault message: enum takt_fault_word */
 #define TAKT_LABEL_TIMEOUT 0xfff2 /* a time-out fault: the same, with enum takt_timeout_word */
+#define TAKT_TAG_IRQ (TAKT_TAG(TAKT_LABEL_IRQ, 1, 0) | TAKT_TAG_KERNEL)
+#define TAKT_TAG_FAULT (TAKT_TAG(TAKT_LABEL_FAULT, TAKT_FAULT_WORDS, 0) | TAKT_TAG_KERNEL)
+#define TAKT_TAG_TIMEOUT (TAKT_TAG(TAKT_LABEL_TIMEOUT, TAKT_FAULT_WORDS, 0) | TAKT_TAG_KERNEL)
 
 #ifndef __ASSEMBLER__
 /* Per-thread message area; a kernel frame, mapped into the thread's task by thread.configure. */

@@ -144,7 +144,7 @@ static inline void end_wait(struct thread *t, u64 badges)
 	struct takt_frame *regs = t->regs;
 
 	regs->x[0] = 0;
-	regs->x[1] = TAKT_TAG(TAKT_LABEL_IRQ, 1, 0);
+	regs->x[1] = TAKT_TAG_IRQ;
 	regs->x[2] = badges;
 	t->state = THREAD_RUN;
 }

@@ -144,8 +144,7 @@ static void transfer_fault(struct thread *from, struct thread *to)
 	w[TAKT_FAULT_ADDRESS] = from->fault_address;
 	w[TAKT_FAULT_THREAD] = from->object.birth;
 	w[TAKT_FAULT_PSTATE] = from->regs->pstate;
-	to->regs->x[1] = TAKT_TAG(from->timed_out ? TAKT_LABEL_TIMEOUT : TAKT_LABEL_FAULT,
-				  TAKT_FAULT_WORDS, 0);
+	to->regs->x[1] = from->timed_out ? TAKT_TAG_TIMEOUT : TAKT_TAG_FAULT;
 }
 
 static int transfer(struct thread *from, struct thread *to, bool may_transfer)
@@ -447,7 +446,7 @@ static inline void take_signals(struct thread *self)
 	struct takt_frame *regs = self->regs;
 
 	regs->x[0] = 0;
-	regs->x[1] = TAKT_TAG(TAKT_LABEL_IRQ, 1, 0);
+	regs->x[1] = TAKT_TAG_IRQ;
 	regs->x[2] = self->pending;
 	self->pending = 0;
 }

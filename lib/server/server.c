@@ -63,7 +63,7 @@ void server_run(struct server *s)
 				s->timeout(s->self);
 		} else if (err) {
 			m.tag = TAKT_TAG(err, 0, 0);
-		} else if (TAKT_TAG_LABEL(m.tag) == TAKT_LABEL_IRQ) {
+		} else if (m.tag == TAKT_TAG_IRQ) {
 			m.tag = 0;
 			if (s->irq)
 				s->irq(s->self, m.w[0]);

@@ -47,7 +47,7 @@ int take_irq(const struct takt_msg *m, takt_slot slot)
 /* Returns the label of the answer, and in *words how many it has. */
 static int handle_call(struct takt_msg *m, unsigned *words)
 {
-	bool fault = TAKT_TAG_LABEL(m->tag) == TAKT_LABEL_FAULT;
+	bool fault = m->tag == TAKT_TAG_FAULT;
 	struct compartment *c;
 
 	if (m->badge & BADGE_WORKER) {
@@ -133,7 +133,7 @@ void watch(void)
 			m.tag = TAKT_TAG(err, 0, 0);
 			continue;
 		}
-		if (TAKT_TAG_LABEL(m.tag) == TAKT_LABEL_IRQ) {
+		if (m.tag == TAKT_TAG_IRQ) {
 			act();
 			m.tag = 0;
 			continue;

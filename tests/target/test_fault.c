@@ -59,7 +59,7 @@ TEST(the_message_tells_all)
 	worker_start(w);
 	await_fault(&m);
 	CHECK_EQ(m.badge, 77);
-	CHECK_EQ(m.tag, TAKT_TAG(TAKT_LABEL_FAULT, TAKT_FAULT_WORDS, 0));
+	CHECK_EQ(m.tag, TAKT_TAG_FAULT);
 	CHECK_EQ(m.w[TAKT_FAULT_ADDRESS], HOLE + 8);
 	CHECK_EQ(EC(m.w[TAKT_FAULT_SYNDROME]), EC_DATA);
 	CHECK_EQ(m.w[TAKT_FAULT_THREAD], birth(w->slot));

@@ -108,6 +108,53 @@ TEST(labels_and_badges)
 	CHECK_EQ(m.w[0], 7);
 }
 
+static void server_tags(void *unused)
+{
+	struct takt_msg m = {0};
+
+	(void)unused;
+	CHECK_OK(takt_wait(&m, TAKT_NEVER));
+	for (;;) {
+		m.w[0] = m.tag;
+		m.tag = TAKT_TAG(0, 1, 0);
+		CHECK_OK(takt_reply_wait(&m, TAKT_NEVER));
+	}
+}
+
+/* What arrives can be told from what the kernel says itself. */
+static void check_feigned(unsigned cpu)
+{
+	static const uint64_t tags[] = {TAKT_TAG_IRQ, TAKT_TAG_FAULT, TAKT_TAG_TIMEOUT,
+					TAKT_TAG(TAKT_LABEL_IRQ, 7, 0) | TAKT_TAG_KERNEL};
+	struct worker *w = worker_new(server_tags, NULL);
+	takt_slot gate;
+
+	w->cpu = cpu;
+	worker_make(w);
+	gate = gate_new(w->slot, 0);
+	worker_start(w);
+	for (unsigned i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+		uint64_t plain = tags[i] & ~(uint64_t)TAKT_TAG_KERNEL;
+		struct takt_msg m = {.tag = tags[i]};
+
+		CHECK_OK(takt_call(gate, &m));
+		CHECK_EQ(m.w[0], plain);
+		m = (struct takt_msg){.tag = plain};
+		CHECK_OK(takt_call(gate, &m));
+		CHECK_EQ(m.w[0], plain);
+	}
+}
+
+TEST(nobody_feigns_a_signal)
+{
+	check_feigned(0);
+}
+
+TEST(nobody_feigns_a_signal_from_another_cpu)
+{
+	check_feigned(other_cpu());
+}
+
 TEST(gate_rights)
 {
 	struct echo e = echo_start(0, false, 0);
@@ -475,6 +522,8 @@ static const struct test tests[] = {
 	T(words_to_a_passive_server),
 	T(words_between_cpus),
 	T(labels_and_badges),
+	T(nobody_feigns_a_signal),
+	T(nobody_feigns_a_signal_from_another_cpu),
 	T(gate_rights),
 	T(gate_without_a_server),
 	T(gates_are_rebound),

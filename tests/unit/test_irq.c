@@ -27,7 +27,7 @@ static bool set_up(unsigned waiter_cpu)
 
 static bool signalled(void)
 {
-	return user_done(waiter) && waiter->regs->x[1] == TAKT_TAG(TAKT_LABEL_IRQ, 1, 0) &&
+	return user_done(waiter) && waiter->regs->x[1] == TAKT_TAG_IRQ &&
 	       waiter->regs->x[2] == 0x4;
 }
 

@@ -70,7 +70,7 @@ static bool told(const struct thread *handler, const struct thread *of)
 	const u64 *x = handler->regs->x;
 
 	return handler->state == THREAD_RUN && x[0] == 0 && x[8] == 100 + HANDLER &&
-	       x[1] == TAKT_TAG(TAKT_LABEL_TIMEOUT, TAKT_FAULT_WORDS, 0) &&
+	       x[1] == TAKT_TAG_TIMEOUT &&
 	       x[2 + TAKT_FAULT_THREAD] == of->object.birth &&
 	       x[2 + TAKT_FAULT_PC] == of->regs->pc && of->state == THREAD_BLOCKED;
 }

@@ -175,7 +175,7 @@ static void root_wake(void)
 	fake_line(WAKE_LINE, true);
 	root_run();
 	fake_line(WAKE_LINE, false);
-	must(root->regs->x[1] == TAKT_TAG(TAKT_LABEL_IRQ, 1, 0), "root was woken by something");
+	must(root->regs->x[1] == TAKT_TAG_IRQ, "root was woken by something");
 }
 
 s64 root_call(u64 slot, u64 label, unsigned words, const u64 *w, unsigned caps, const u64 *c,
