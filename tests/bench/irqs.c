@@ -13,7 +13,8 @@
 #define TIMER_AHEAD 100 /* ticks: longer than setting it takes */
 
 /* Load: the kernel is kept in its long operations. */
-#define LOAD_AHEAD 2003 /* ticks */
+#define LOAD_AHEAD 1009 /* ticks, and less than LOAD_VARY more */
+#define LOAD_VARY 2003
 #define LOAD_VA 0x1700000000ul
 #define LOAD_SIZE 0x200000ul
 #define LOAD_FLAGS (TAKT_MAP_READ | TAKT_MAP_WRITE | TAKT_MAP_ORDER(TAKT_PAGE_SHIFT))
@@ -68,7 +69,8 @@ static void load_handler(void *arg)
 	takt_slot irq = (takt_slot)(uintptr_t)arg;
 
 	for (unsigned i = 0; i < WARM_UP + SAMPLES; i++) {
-		takt_ticks at = takt_now() + LOAD_AHEAD;
+		/* Anywhere in the load, not in step with it. */
+		takt_ticks at = takt_now() + LOAD_AHEAD + i * 7919 % LOAD_VARY;
 
 		(void)!takt_irq_timer(irq, at, 0, NULL);
 		wait();
