@@ -37,6 +37,7 @@ enum { UTCB_MAPPED = 1, PAGE_MAPPED = 2 };
 #define RUN_PLAINLY ((u32)THREAD_RUN)
 #define RUN_IN_GUEST ((u32)THREAD_RUN | 1u << 8) /* the same with `in_guest` */
 #define IDLE_IN_GUEST ((u32)THREAD_IDLE | 1u << 8)
+#define HAS_EVENTS (1u << 18) /* `has_events`, beside others */
 
 /* FP/SIMD registers of one context. */
 struct fpstate {

@@ -131,6 +131,9 @@ void driver_done(void) __attribute__((noreturn));
 /* A driver that only measures: fn(arg). */
 void drive_plain(const char *name, bool max, void (*fn)(void *arg), uintptr_t arg);
 
+/* A passive server that answers every call with so many words: a gate to it. In calls.c. */
+takt_slot echo_new(takt_slot task, uintptr_t words);
+
 /* --- The benches ------------------------------------------------------------------------------ */
 
 void bench_calls(void);	  /* syscall.*, ipc.*, fault.* */

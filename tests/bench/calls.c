@@ -2,7 +2,6 @@
 /* System call, call and reply, fault. */
 #include "bench.h"
 
-/* Answers every call with this many words. */
 static void echo(void *words)
 {
 	wait();
@@ -59,7 +58,7 @@ static void call_10words(void *gate)
 	driver_done();
 }
 
-static takt_slot start_echo(takt_slot task, uintptr_t words)
+takt_slot echo_new(takt_slot task, uintptr_t words)
 {
 	struct actor server = {.task = task, .prio = PASSIVE, .fn = echo, .arg = (void *)words};
 
@@ -105,8 +104,8 @@ static void bench_fault(void)
 void bench_calls(void)
 {
 	drive_plain("syscall.null", false, call_nobody, 0);
-	drive_plain("ipc.short", false, call_short, start_echo(far, 4));
-	drive_plain("ipc.10words", false, call_10words, start_echo(far, 10));
-	drive_plain("ipc.same_task", false, call_short, start_echo(TAKT_ROOT_TASK, 4));
+	drive_plain("ipc.short", false, call_short, echo_new(far, 4));
+	drive_plain("ipc.10words", false, call_10words, echo_new(far, 10));
+	drive_plain("ipc.same_task", false, call_short, echo_new(TAKT_ROOT_TASK, 4));
 	bench_fault();
 }

@@ -6,6 +6,7 @@
 
 #define VIRQ 3
 #define STACK 0x1000
+#define SLICE 1000000 /* ticks: of an SC without budget */
 
 void pv_handler(uint64_t when); /* called by pv_entry */
 extern void pv_entry(void);	/* stamp.S */
@@ -55,7 +56,20 @@ static void mask_and_unmask(void)
 	driver_done();
 }
 
-static void drive_guest(const char *name, bool max, void (*guest)(void))
+/* As ipc.short, by a guest: `echo` answers with four words. */
+static takt_slot echo;
+
+static void call(void)
+{
+	struct takt_msg m;
+
+	MEASURE(m = ((struct takt_msg){.tag = TAKT_TAG(0, 4, 0), .w = {1, 2, 3, 4}});
+		(void)!takt_call(echo, &m));
+	expect((int)m.w[3], 4);
+	driver_done();
+}
+
+static void drive_guest(const char *name, bool max, void (*guest)(void), bool events)
 {
 	struct actor driver = {.task = TAKT_ROOT_TASK, .prio = PRIO_DRIVER, .fn = monitor,
 			       .arg = (void *)guest, .kind = TAKT_THREAD_PV};
@@ -63,12 +77,22 @@ static void drive_guest(const char *name, bool max, void (*guest)(void))
 	actor_make(&driver);
 	pv_page = (struct takt_pv_page *)driver.page;
 	must(takt_irq_bind_vcpu(uart_line, driver.slot, VIRQ, 0), "line");
+	if (events) {
+		takt_slot sc = slot_new();
+
+		must(takt_scheduler_create_sc(TAKT_ROOT_SCHEDULER, TAKT_ROOT_FACTORY, PRIO_DRIVER, SLICE,
+					      SLICE, 0, sc), "SC of an event");
+		must(takt_thread_attach(driver.slot, sc), "SC of an event");
+	}
 	drive(&driver, name, max);
 	must(takt_irq_unbind(uart_line), "line");
 }
 
 void bench_pv(void)
 {
-	drive_guest("pv.irq", true, take_interrupts);
-	drive_guest("pv.critical", false, mask_and_unmask);
+	drive_guest("pv.irq", true, take_interrupts, false);
+	drive_guest("pv.critical", false, mask_and_unmask, false);
+	echo = echo_new(far, 4);
+	drive_guest("pv.call", false, call, false);
+	drive_guest("pv.call_events", false, call, true);
 }

@@ -34,6 +34,16 @@ static void call(struct thread *from, unsigned gate)
 	user_call(from, 10 + gate, 7, W(1, 2, 3), C(), 0);
 }
 
+/* What the fast path knows of it by number. */
+TEST(the_word_of_a_threads_state)
+{
+	struct thread t = {.state = THREAD_IDLE, .in_guest = true};
+
+	CHECK(t.wait_word == IDLE_IN_GUEST);
+	t.has_events = true;
+	CHECK(t.wait_word == (IDLE_IN_GUEST | HAS_EVENTS));
+}
+
 TEST(a_call_and_its_reply)
 {
 	chain_of(2);
@@ -304,6 +314,7 @@ TEST(whom_one_wants_moves_away)
 int main(void)
 {
 	world_boot(2);
+	RUN(the_word_of_a_threads_state);
 	RUN(a_call_and_its_reply);
 	RUN(wait_while_owing_a_reply);
 	RUN(capabilities_arrive_all_or_not_at_all);

@@ -74,6 +74,8 @@ AT(struct task, tables, TASK_LEAF);
 AT(struct gate, badge, GATE_BADGE);
 AT(struct gate, target, GATE_TARGET);
 _Static_assert(NOT_FAST_GUEST == CPU_NOT_FAST_GUEST, "offsets.h");
+_Static_assert(NOT_FAST_EVENTS == CPU_NOT_FAST_EVENTS, "offsets.h");
+_Static_assert(HAS_EVENTS == THREAD_HAS_EVENTS, "offsets.h");
 _Static_assert(CAP_LEAF_SLOTS == 256 && sizeof(struct cap) == 16, "fastpath.S");
 _Static_assert(THREAD_RUN == 1 && THREAD_WAIT == 2 && THREAD_OPEN == 3, "fastpath.S");
 _Static_assert(LEAVE_UPCALL == 3, "vectors.S");

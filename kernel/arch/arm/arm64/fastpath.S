@@ -34,6 +34,35 @@
 #define CALL_DEPTH 8
 #define E_CAP -1
 
+	/* The object in x11's slot x0 to x14, with the capability's rights on top to x15; to `none`, if
+	 * there is no such. */
+	.macro find_object none
+	ldr	x14, [x11, #THREAD_TASK]
+	ldp	x13, x14, [x14, #TASK_SLOTS]	/* and TASK_LEAF */
+	cmp	x0, x13
+	b.hs	\none
+	lsr	x9, x0, #8		/* 256 slots of 16 bytes in a leaf */
+	ldr	x14, [x14, x9, lsl #3]
+	and	x9, x0, #0xff
+	add	x14, x14, x9, lsl #4
+	ldp	x15, x16, [x14]		/* word, birth */
+	and	x14, x15, #0xffffffffffff
+	/* Is it the object that it was? As cap_object(): its frame holds objects as old as the
+	 * slot's birth (birth > ~unborn, which is a carry), and this one has it. An empty slot, at
+	 * address 0 and born at 0, is too old for any frame. */
+	adr	x13, frame_dir
+	lsr	x9, x14, #30
+	ldr	x13, [x13, x9, lsl #3]
+	ubfx	x9, x14, #12, #18
+	add	x13, x13, x9, lsl #5
+	ldr	x13, [x13, #FRAME_ENTRY_UNBORN]
+	cmn	x16, x13
+	b.lo	\none	/* its memory need not even be mapped any more */
+	ldr	x9, [x14, #OBJECT_BIRTH]
+	cmp	x9, x16
+	b.ne	\none
+	.endm
+
 	/* The gate in x14 opens a call of x11 to x12, or it is not that case: slow. w17: CPU_ID. */
 	.macro begin_call
 	add	x9, x14, x17, lsl #3		/* this CPU's target: if there, it lives */
@@ -102,7 +131,7 @@ slow:
 	 */
 not_call:
 	eor	w13, w13, #CPU_NOT_FAST_GUEST
-	cbnz	w13, slow
+	cbnz	w13, not_guest
 	cmp	w9, #EC_DATA_LOWER
 	ccmp	w9, #EC_HVC64, #4, ne
 	b.ne	slow
@@ -129,6 +158,32 @@ not_call:
 	ldr	x1, [x0, #CPU_FRAME]
 	mov	sp, x1
 	b	leave_scratch
+
+	/*
+	 * Calls and answers, where the SC that runs belongs to a vCPU with event SCs and nothing else is
+	 * special. It stays the same SC: what the vCPU's page says by now is of interest when there is
+	 * something to decide.
+	 */
+not_guest:
+	eor	w13, w13, #CPU_NOT_FAST_GUEST	/* as it was */
+	eor	w13, w13, #CPU_NOT_FAST_EVENTS
+	cmp	w9, #EC_SVC64
+	ccmp	w13, #0, #0, eq
+	b.ne	slow
+	ldr	x11, [x10, #CPU_THREAD]
+	cmp	x8, #TAKT_REPLY_WAIT
+	b.eq	fast_reply
+	cbnz	x8, slow
+	find_object slow
+	ldrh	w9, [x14, #OBJECT_TYPE]
+	lsr	x13, x1, #16
+	cmp	w9, #TYPE_GATE
+	b.ne	slow
+	tbz	x15, #RIGHT_CALL_BIT, slow
+	cmp	x13, #TAKT_REG_WORDS
+	b.hi	long_call
+	begin_call
+	b	fast_switch
 
 	/* A monitor's resume. What the guest's exit does not give back is not saved here. */
 fast_resume:
@@ -205,6 +260,7 @@ reply_to_guest:
 	ccmp	x15, x17, #0, eq
 	b.ne	slow
 	mov	w15, #STATE_OPEN | IN_GUEST	/* so it is not the call of a fault */
+	and	w13, w13, #~THREAD_HAS_EVENTS
 	ldr	x14, [x12, #THREAD_PENDING]	/* for its monitor */
 	cmp	w13, w15
 	ccmp	x14, #0, #0, eq
@@ -222,30 +278,7 @@ long_call:
 	b	copy_words
 
 fast_call:
-	ldr	x14, [x11, #THREAD_TASK]
-	ldp	x13, x14, [x14, #TASK_SLOTS]	/* and TASK_LEAF */
-	cmp	x0, x13
-	b.hs	no_object
-	lsr	x9, x0, #8		/* 256 slots of 16 bytes in a leaf */
-	ldr	x14, [x14, x9, lsl #3]
-	and	x9, x0, #0xff
-	add	x14, x14, x9, lsl #4
-	ldp	x15, x16, [x14]		/* word, birth */
-	and	x14, x15, #0xffffffffffff
-	/* Is it the object that it was? As cap_object(): its frame holds objects as old as the
-	 * slot's birth (birth > ~unborn, which is a carry), and this one has it. An empty slot, at
-	 * address 0 and born at 0, is too old for any frame. */
-	adr	x13, frame_dir
-	lsr	x9, x14, #30
-	ldr	x13, [x13, x9, lsl #3]
-	ubfx	x9, x14, #12, #18
-	add	x13, x13, x9, lsl #5
-	ldr	x13, [x13, #FRAME_ENTRY_UNBORN]
-	cmn	x16, x13
-	b.lo	no_object	/* its memory need not even be mapped any more */
-	ldr	x9, [x14, #OBJECT_BIRTH]
-	cmp	x9, x16
-	b.ne	no_object
+	find_object no_object
 	ldrh	w9, [x14, #OBJECT_TYPE]	/* a gate, and not dying */
 	lsr	x13, x1, #16		/* words, and nothing above them */
 	cmp	w9, #TYPE_GATE

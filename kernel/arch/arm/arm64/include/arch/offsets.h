@@ -15,6 +15,8 @@
 #define CPU_LOADED 32
 #define CPU_NOT_FAST 40
 #define CPU_NOT_FAST_GUEST 0x10000 /* NOT_FAST_GUEST */
+#define CPU_NOT_FAST_EVENTS 0x200 /* NOT_FAST_EVENTS */
+#define THREAD_HAS_EVENTS 0x40000 /* HAS_EVENTS, in wait_word */
 #define CPU_ID 44
 #define CPU_LOADED_TASK 48
 #define CPU_FP_WORD 64
