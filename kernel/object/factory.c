@@ -183,7 +183,8 @@ int factory_op_destroy(struct object *self, u64 rights, struct invocation *in)
 	return object_destroy(o, in);
 }
 
-#define SCAN_FRAMES 16
+#define SCAN_STEP 48 /* slots looked at in one step, up to a frame's more */
+#define SCAN_FRAME 3 /* looking at a frame takes as long as at so many slots */
 
 /* The range in which its frames lie: that of the extent, its own or an ancestor's. */
 static void factory_range(const struct factory *f, u64 *base, u64 *end)
@@ -200,12 +201,12 @@ struct object *factory_next(struct factory *f, bool *more)
 
 	factory_range(f, &base, &end);
 	f->cursor = MAX(f->cursor, base);
-	for (unsigned n = 0; n < SCAN_FRAMES && f->cursor < end; n++) {
+	for (unsigned n = 0; n < SCAN_STEP && f->cursor < end; n += SCAN_FRAME) {
 		struct frame *fr = frame_of(f->cursor);
 		unsigned class = frame_class(fr);
 		u64 used = frame_owner(fr) == f && class != FRAME_WHOLE ? fr->used : 0;
 
-		for (; used; used &= used - 1) {
+		for (; used; used &= used - 1, n++) {
 			u64 slot = (u64)__builtin_ctzll(used) << (6 + class);
 			struct object *o = kva(PADDR(f->cursor + slot));
 
