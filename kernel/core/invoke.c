@@ -205,6 +205,7 @@ static NOINLINE struct takt_frame *invoked(struct invocation *in, int err)
 	struct cpu *c = this_cpu();
 	struct thread *t = in->caller;
 
+	save_pc(t->regs);
 	if (likely(!err)) { /* as finish(); the caller is of this CPU */
 		copy_words(&t->regs->x[2], in->w);
 		t->regs->x[0] = t->regs->x[1] = 0;

@@ -44,7 +44,7 @@ void syscall_entry(struct thread *t);
 
 /*
  * From fastpath.S: the running thread invokes o, which is no gate and lives. `in` is filled in up to
- * the window; of the thread's frame, x0..x17, x30 and pc are saved. Null if it worked and the thread
+ * the window; of the thread's frame, x0..x17 and x30 are saved. Null if it worked and the thread
  * goes on, with the words in `in`; else the frame has the result, and what is to follow: see
  * LEAVE_DECIDE.
  */

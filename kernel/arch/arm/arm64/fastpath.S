@@ -370,8 +370,6 @@ other_call:
 	stp	x6, x7, [sp, #FRAME_X(6)]
 	ldr	x9, [sp, #FRAME_X(14)]
 	str	x30, [sp, #FRAME_X(30)]
-	mrs	x12, elr_el2		/* C may want it done again */
-	str	x12, [sp, #FRAME_PC]
 	sub	sp, x17, #INVOCATION_SIZE
 	stp	x11, x1, [sp, #INVOCATION_CALLER]	/* and tag */
 	stp	x2, x3, [sp, #INVOCATION_W(0)]

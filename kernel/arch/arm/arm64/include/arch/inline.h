@@ -101,6 +101,12 @@ static inline void io_write64(volatile void *p, u64 v)
 	__asm__ volatile("str %1, %0" : "=m"(*(volatile u64 *)p) : "r"(v) : "memory");
 }
 
+/* Of the context that the kernel was entered from, where fastpath.S has left that to C. */
+static inline void save_pc(struct takt_frame *f)
+{
+	f->pc = READ_SYSREG(elr_el2);
+}
+
 /* 288 bytes, both 16-aligned: a frame of registers goes along with every paravirtual interrupt. */
 static inline void frame_copy(struct takt_frame *to, const struct takt_frame *from)
 {
