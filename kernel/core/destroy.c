@@ -54,8 +54,10 @@ static struct object *below_memory(struct memory *m)
 	struct object *o = NULL;
 
 	spin_lock(&m->lock);
-	if (!list_empty(&m->children))
-		o = &list_first(&m->children, struct memory, sibling)->object;
+	if (!list_empty(&m->leaving))
+		o = &list_first(&m->leaving, struct memory, in_parent.link)->object;
+	else if (m->children)
+		o = &container_of(m->children, struct memory, in_parent)->object;
 	else if (m->factory)
 		o = &m->factory->object;
 	spin_unlock(&m->lock);

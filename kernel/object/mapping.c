@@ -10,7 +10,17 @@
 
 static inline u64 end_of(const struct mapping *m)
 {
-	return m->va + m->size;
+	return m->va + m->range.size;
+}
+
+static inline u64 in_bytes(u32 pages)
+{
+	return (u64)pages << PAGE_SHIFT;
+}
+
+static inline u32 in_pages(u64 bytes)
+{
+	return (u32)(bytes >> PAGE_SHIFT);
 }
 
 static NOINLINE unsigned search_above(struct task *t, u64 va)
@@ -48,14 +58,15 @@ static inline struct mapping *mapping_at(const struct task *t, unsigned i)
 	return i < t->mappings ? t->tables->mapping[i] : NULL;
 }
 
-/* A free record of the task's own, or null. With its lock, without which they come back. */
-static inline struct mapping *own_record(struct task *t)
+/* A record, not filled in: one of the task's own, if one is free, or null. With its lock, without
+ * which they come back. */
+static inline struct mapping *record_take(struct task *t)
 {
 	u32 free = LOAD_ONCE(t->records);
 	struct mapping *m;
 
 	if (unlikely(!free))
-		return NULL;
+		return kmem_alloc_raw(kmem_owner(t), sizeof(*m));
 	m = &t->tables->record[__builtin_ctz(free)];
 	__asm__("" : "+r"(m)); /* GCC would reckon it out for each field */
 	if (!m)
@@ -87,12 +98,12 @@ static inline void put_into_task(struct task *t, unsigned i, struct mapping *m)
 	table[i] = m;
 }
 
-/* And on the list of the extent. With that one's lock. */
+/* And on the list of the extent's new ones. With that one's lock. */
 static inline void put_into_memory(struct memory *mem, struct mapping *m, u64 flags)
 {
 	mem->uses++;
 	mem->writable |= (flags & TAKT_MAP_WRITE) != 0;
-	list_add_tail(&mem->mappings, &m->in_memory);
+	list_add_tail(&mem->mappings, &m->range.link);
 }
 
 /* The task knows it no more. With its lock. */
@@ -157,20 +168,6 @@ int task_check_va(u64 va, u64 size)
 	return check_range(va, 0, size, size);
 }
 
-/* With m's lock. */
-static NOINLINE bool carved_out(struct memory *m, u64 base, u64 size)
-{
-	list_for_each (l, &m->children) {
-		struct memory *child = container_of(l, struct memory, sibling);
-
-		if (child->base >= base + size)
-			break;
-		if (base < child->base + child->size)
-			return true;
-	}
-	return false;
-}
-
 /* With t's lock. Whether another mapping can be made at [va, va + size), place i of the table. */
 static inline int check_place(const struct task *t, unsigned i, u64 va, u64 size)
 {
@@ -190,8 +187,7 @@ static inline int check_part(struct memory *m, u64 offset, u64 size)
 		return TAKT_E_STATE;
 	if (m->uses == MEMORY_USES)
 		return TAKT_E_QUOTA;
-	return !list_empty(&m->children) && carved_out(m, m->base + offset, size) ? TAKT_E_EXISTS
-										   : 0;
+	return m->children && ranges_meet(m->children, m->base + offset, size) ? TAKT_E_EXISTS : 0;
 }
 
 /* --- Steps ----------------------------------------------------------------------------------- */
@@ -206,12 +202,16 @@ static bool shrink(struct mapping *m)
 {
 	if (m->state != MAPPING_SHRINKS) {
 		/* What has no entries yet needs none removed. */
-		m->end = m->state == MAPPING_GROWS ? m->done : m->size;
+		m->end = m->state == MAPPING_GROWS ? m->done : in_pages(m->range.size);
 		m->done = 0;
 		m->state = MAPPING_SHRINKS;
 	}
-	if (m->done < m->end)
-		stage2_unmap(&m->task->space, IPADDR(m->va), m->end, &m->done);
+	if (m->done < m->end) {
+		u64 done = in_bytes(m->done);
+
+		stage2_unmap(&m->task->space, IPADDR(m->va), in_bytes(m->end), &done);
+		m->done = in_pages(done);
+	}
 	return m->done >= m->end;
 }
 
@@ -220,7 +220,10 @@ static void mapping_free(struct mapping *m)
 {
 	if (m->memory) {
 		spin_lock(&m->memory->lock);
-		list_del(&m->in_memory);
+		if (m->range.height)
+			ranges_remove(&m->memory->mapped, &m->range);
+		else
+			list_del(&m->range.link);
 		m->memory->uses--;
 		spin_unlock(&m->memory->lock);
 	}
@@ -259,7 +262,7 @@ static int grown_and_unlock(struct mapping *m, int err)
 
 		return undone ? undone : err;
 	}
-	if (m->done == m->size)
+	if (in_bytes(m->done) == m->range.size)
 		m->state = MAPPING_WHOLE;
 	else
 		err = E_RESTART;
@@ -273,7 +276,7 @@ static int grown_and_unlock(struct mapping *m, int err)
 /* With t's lock. One at the wanted place is not whole: whether it is the caller's, to go on with. */
 static int mapping_join(struct mapping *m, const struct memory *mem, u64 offset, u64 flags)
 {
-	bool same = m->memory == mem && m->offset == offset && m->flags == flags;
+	bool same = m->memory == mem && m->range.base == offset && m->flags == flags;
 
 	if (m->state == MAPPING_GROWS && !same)
 		return TAKT_E_EXISTS;
@@ -293,7 +296,7 @@ static struct mapping *mapping_begin(struct task *t, struct memory *mem, u64 va,
 	unsigned i = first_above(t, va);
 	struct mapping *m = mapping_at(t, i);
 
-	if (m && m->va == va && m->size == size && m->state != MAPPING_WHOLE) {
+	if (m && m->va == va && m->range.size == size && m->state != MAPPING_WHOLE) {
 		*err = mapping_join(m, mem, offset, flags);
 		return *err ? NULL : m;
 	}
@@ -302,9 +305,7 @@ static struct mapping *mapping_begin(struct task *t, struct memory *mem, u64 va,
 		*err = check_place(t, i, va, size);
 	if (*err)
 		return NULL;
-	m = own_record(t);
-	if (!m)
-		m = kmem_alloc_raw(kmem_owner(t), sizeof(*m));
+	m = record_take(t);
 	if (!m) {
 		*err = TAKT_E_NOMEM;
 		return NULL;
@@ -316,8 +317,7 @@ static struct mapping *mapping_begin(struct task *t, struct memory *mem, u64 va,
 		.memory = mem,
 		.task = t,
 		.va = va,
-		.size = size,
-		.offset = offset,
+		.range = {.base = offset, .size = size},
 	};
 	put_into_task(t, i, m);
 	if (mem)
@@ -325,14 +325,24 @@ static struct mapping *mapping_begin(struct task *t, struct memory *mem, u64 va,
 	return m;
 }
 
+static int map_part(struct mapping *m, u64 pa)
+{
+	u64 done = in_bytes(m->done);
+	int err = stage2_map(&m->task->space, IPADDR(m->va), PADDR(pa), m->range.size, m->flags,
+			     table_alloc, m->task, &done);
+
+	m->done = in_pages(done);
+	return err;
+}
+
 static int map_next_frame(struct mapping *m, void *const *frame)
 {
 	u64 done = 0;
-	int err = stage2_map(&m->task->space, IPADDR(m->va + m->done),
-			     PADDR(kpa(frame[m->done / PAGE_SIZE]).v), PAGE_SIZE, m->flags,
-			     table_alloc, m->task, &done);
+	int err = stage2_map(&m->task->space, IPADDR(m->va + in_bytes(m->done)),
+			     PADDR(kpa(frame[m->done]).v), PAGE_SIZE, m->flags, table_alloc,
+			     m->task, &done);
 
-	m->done += done;
+	m->done += in_pages(done);
 	return err;
 }
 
@@ -356,8 +366,7 @@ static int map_step(struct task *t, struct memory *mem, u64 va, u64 offset, u64 
 	if (unlikely(m->failed))
 		err = TAKT_E_NOMEM;
 	else if (mem)
-		err = stage2_map(&t->space, IPADDR(va), PADDR(mem->base + offset), size, flags,
-				 table_alloc, t, &m->done);
+		err = map_part(m, mem->base + offset);
 	else
 		err = map_next_frame(m, (void *const *)offset);
 	return grown_and_unlock(m, err);
@@ -382,7 +391,7 @@ int task_map_frame(struct task *t, u64 va, void *frame)
 
 /*
  * What is done most often, and therefore in a way of its own that is half as long: one page of RAM,
- * cached, where the task has the tables for it and a record. It makes all checks of the general way
+ * cached, where the task has the tables for it. It makes all checks of the general way
  * and changes nothing before they are done. False: it is not that case, or an error, which the general
  * way tells.
  */
@@ -397,25 +406,23 @@ static inline bool map_page(struct task *t, struct memory *mem, u64 rights, cons
 	    unlikely(va >> STAGE2_BITS) || unlikely(offset >= mem->size) ||
 	    unlikely(flags & ~(rights & MAP_ACCESS)) || unlikely(!flags))
 		return false;
-	entry = stage2_page(&t->space, va);
-	if (unlikely(!entry))
+	if (unlikely(!stage2_page(&t->space, va, &entry)))
 		return false;
 	spin_lock(&mem->lock);
 	spin_lock(&t->lock);
 	i = first_above(t, va);
 	if (likely(mem->kind == TAKT_MEMORY_RAM) && likely(!check_part(mem, offset, PAGE_SIZE)) &&
 	    likely(!check_place(t, i, va, PAGE_SIZE)))
-		m = own_record(t);
+		m = record_take(t);
 	if (likely(m)) {
-		m->type = OBJECT_INTERNAL;
-		m->state = MAPPING_WHOLE;
-		m->claimed = m->failed = false;
-		m->flags = (u32)flags;
+		m->birth = 0;
+		m->head = MAPPING_HEAD(MAPPING_WHOLE, flags);
 		m->memory = mem;
 		m->task = t;
 		m->va = va;
-		m->size = PAGE_SIZE;
-		m->offset = offset;
+		m->range.size = PAGE_SIZE;
+		m->range.base = offset;
+		m->range.height = m->range.reach = 0;
 		put_into_task(t, i, m);
 		put_into_memory(mem, m, flags);
 		stage2_set_page(entry, mem->base + offset, flags);
@@ -474,7 +481,7 @@ int task_op_unmap(struct object *self, u64 rights, struct invocation *in)
 	(void)rights;
 	spin_lock(&t->lock);
 	m = starts_at(t, in->w[0]);
-	if (m && m->size == in->w[1] && m->memory && m->state != MAPPING_GROWS)
+	if (m && m->range.size == in->w[1] && m->memory && m->state != MAPPING_GROWS)
 		return remove_and_unlock(m);
 	spin_unlock(&t->lock);
 	return TAKT_E_RANGE;

@@ -2,7 +2,8 @@
 /*
  * Mapping: a range of a task's address space with a part of an extent, or kernel frames, behind it.
  * It has a record: one of those that lie in the task's tables, or one more that the task's factory
- * pays. A task has its records sorted by address; an extent has those of what is mapped of it on a list.
+ * pays. A task has its records sorted by address; an extent has those of what is mapped of it as a set of
+ * ranges, and the new ones on a list until a child is to be carved out.
  *
  * Locks: an extent's, then the task's.
  */
@@ -11,6 +12,7 @@
 
 #include <core/list.h>
 #include <core/object.h>
+#include <core/ranges.h>
 
 struct memory;
 struct task;
@@ -19,21 +21,27 @@ struct task;
 
 enum mapping_state { MAPPING_GROWS, MAPPING_WHOLE, MAPPING_SHRINKS };
 
-/* Made and removed in steps: `done` bytes of it have entries, or have none any more. */
+/* Made and removed in steps: `done` pages of it have entries, or have none any more. */
 struct mapping {
 	u64 birth;    /* as an object's: none */
-	u8 type;      /* OBJECT_INTERNAL */
-	u8 state;
-	bool claimed; /* somebody is at it; under the task's lock */
-	bool failed;  /* shrinks because it could not grow: its caller learns that at the end */
-	u32 flags;    /* TAKT_MAP_* */
-	struct list in_memory;
+	union {
+		u64 head; /* little-endian, all of these: MAPPING_HEAD */
+		struct {
+			u8 type; /* OBJECT_INTERNAL */
+			u8 state;
+			bool claimed; /* somebody is at it; under the task's lock */
+			bool failed;  /* shrinks because it could not grow: its caller learns that
+					 at the end */
+			u32 flags; /* TAKT_MAP_* */
+		};
+	};
+	struct range range; /* in the extent; of kernel frames, base: who maps them */
 	struct memory *memory; /* null: kernel frames */
 	struct task *task;
-	u64 va, size;
-	u64 offset;    /* in the extent; of kernel frames: who maps them */
-	u64 done, end; /* while it shrinks: of how much */
+	u64 va;
+	u32 done, end; /* pages; while it shrinks: of how many */
 };
+#define MAPPING_HEAD(state, flags) (OBJECT_INTERNAL | (state) << 8 | (u64)(flags) << 32)
 _Static_assert(sizeof(struct mapping) <= 128, "size class");
 _Static_assert(offsetof(struct mapping, birth) == offsetof(struct object, birth) &&
 		       offsetof(struct mapping, type) == offsetof(struct object, type),

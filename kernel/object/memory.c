@@ -18,16 +18,39 @@ struct memory *memory_create(struct factory *f, u64 base, u64 size, unsigned kin
 	m->base = base;
 	m->size = size;
 	m->kind = (u8)kind;
-	list_init(&m->children);
-	list_init(&m->sibling);
 	list_init(&m->mappings);
+	list_init(&m->leaving);
 	return m;
+}
+
+#define SORT_STEP 2 /* mappings */
+
+/* The mappings into their set, as many as one step may do. True when all are there. With m's lock. */
+static bool sort_mappings(struct memory *m)
+{
+	for (unsigned n = 0; n < SORT_STEP && !list_empty(&m->mappings); n++) {
+		struct range *r = list_first(&m->mappings, struct range, link);
+
+		list_del(&r->link);
+		ranges_insert(&m->mapped, r);
+	}
+	return list_empty(&m->mappings);
+}
+
+/* One step: whether there is another one to do. */
+static bool must_sort(struct memory *m)
+{
+	bool sorted;
+
+	spin_lock(&m->lock);
+	sorted = sort_mappings(m);
+	spin_unlock(&m->lock);
+	return !sorted;
 }
 
 int memory_carve(struct memory *parent, struct memory *child)
 {
-	struct list *at = &parent->children;
-	int err = TAKT_E_EXISTS;
+	int err = 0;
 
 	spin_lock(&parent->lock);
 	if (parent->claimed || parent->object.dying) {
@@ -38,27 +61,22 @@ int memory_carve(struct memory *parent, struct memory *child)
 		err = TAKT_E_QUOTA;
 		goto out;
 	}
-	list_for_each (l, &parent->mappings) {
-		struct mapping *m = container_of(l, struct mapping, in_memory);
-		u64 base = parent->base + m->offset;
-
-		if (child->base < base + m->size && base < child->base + child->size)
-			goto out;
+	if (!sort_mappings(parent)) {
+		err = E_RESTART;
+		goto out;
 	}
-	list_for_each (l, &parent->children) {
-		struct memory *c = container_of(l, struct memory, sibling);
-
-		if (child->base < c->base + c->size && c->base < child->base + child->size)
-			goto out;
-		if (c->base < child->base)
-			at = l;
+	if (ranges_meet(parent->mapped, child->base - parent->base, child->size) ||
+	    ranges_meet(parent->children, child->base, child->size)) {
+		err = TAKT_E_EXISTS;
+		goto out;
 	}
-	list_insert(at, &child->sibling);
+	child->in_parent.base = child->base;
+	child->in_parent.size = child->size;
+	ranges_insert(&parent->children, &child->in_parent);
 	parent->uses++;
 	child->parent = parent;
 	child->depth = (u8)(parent->depth + 1);
 	child->writable = parent->writable;
-	err = 0;
 out:
 	spin_unlock(&parent->lock);
 	return err;
@@ -72,10 +90,24 @@ static void uncarve(struct memory *m)
 	if (!parent)
 		return;
 	spin_lock(&parent->lock);
-	list_del(&m->sibling);
+	if (m->in_parent.height)
+		ranges_remove(&parent->children, &m->in_parent);
+	else
+		list_del(&m->in_parent.link);
 	parent->uses--;
 	spin_unlock(&parent->lock);
 	m->parent = NULL;
+}
+
+/* The same, a step before, for what is found through its parent until its end. */
+static void leave_parent(struct memory *m)
+{
+	struct memory *parent = m->parent;
+
+	spin_lock(&parent->lock);
+	ranges_remove(&parent->children, &m->in_parent);
+	list_add_head(&parent->leaving, &m->in_parent.link);
+	spin_unlock(&parent->lock);
 }
 
 static struct memory *self_memory(struct object *self)
@@ -124,6 +156,8 @@ int memory_op_derive(struct object *self, u64 rights, struct invocation *in)
 		err = memory_settle(m);
 	if (err)
 		return err;
+	if (must_sort(m))
+		return E_RESTART;
 	child = memory_create(f, m->base + in->w[0], in->w[1], m->kind);
 	if (!child)
 		return TAKT_E_NOMEM;
@@ -205,6 +239,7 @@ int memory_op_sync(struct object *self, u64 rights, struct invocation *in)
 /* --- Destroy --------------------------------------------------------------------------------- */
 
 #define CLEAR_STEP (2 * PAGE_SIZE)
+#define MANY_USES 16 /* to take one out of their set is a step of its own */
 
 int memory_teardown(struct memory *m, u64 *round)
 {
@@ -219,10 +254,12 @@ int memory_teardown(struct memory *m, u64 *round)
 		return TAKT_E_AGAIN;
 	}
 	spin_lock(&m->lock);
-	if (!list_empty(&m->mappings)) {
-		map = list_first(&m->mappings, struct mapping, in_memory);
+	if (!list_empty(&m->mappings))
+		map = list_first(&m->mappings, struct mapping, range.link);
+	else if (m->mapped)
+		map = container_of(m->mapped, struct mapping, range);
+	if (map)
 		claimed = mapping_claim(map);
-	}
 	spin_unlock(&m->lock);
 	if (map) {
 		int err = claimed ? mapping_shrink(map) : E_RESTART;
@@ -234,6 +271,10 @@ int memory_teardown(struct memory *m, u64 *round)
 			arch_clear_frame(PADDR(m->base + m->cleared));
 			m->cleared += PAGE_SIZE;
 		}
+		return E_RESTART;
+	}
+	if (m->parent && m->in_parent.height && m->parent->uses > MANY_USES) {
+		leave_parent(m);
 		return E_RESTART;
 	}
 	uncarve(m);

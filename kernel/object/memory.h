@@ -6,6 +6,7 @@
 #include <arch/inline.h>
 #include <core/list.h>
 #include <core/object.h>
+#include <core/ranges.h>
 
 struct task;
 
@@ -21,13 +22,15 @@ struct memory {
 	struct spinlock lock; /* children and mappings */
 	u64 base, size;
 	struct memory *parent;
-	struct list children; /* of sibling, sorted by base */
-	struct list sibling;
-	struct list mappings; /* struct mapping.in_memory */
+	struct range *children; /* set of their in_parent */
+	struct list leaving;	/* children that are in the set no more, by in_parent.link */
+	struct range in_parent;
+	struct range *mapped; /* set of struct mapping.range: from the beginning of the extent */
+	struct list mappings; /* those that are not in there yet, by range.link */
 };
 _Static_assert(sizeof(struct memory) <= 256, "size class");
 
-/* Bound the walks over children and mappings, and thereby every operation on an extent. */
+/* Bound what is done about children and mappings, and thereby every operation on an extent. */
 #define MEMORY_USES 256
 #define MEMORY_DEPTH 16
 
@@ -45,7 +48,7 @@ struct memory *memory_create(struct factory *f, u64 base, u64 size, unsigned kin
  * the round that *round is set to is over. */
 int memory_teardown(struct memory *m, u64 *round) MUST_CHECK;
 
-/* Carves [base, base + size) out of parent for a child. E_RANGE, E_EXISTS if it overlaps a child
- * or a mapping. */
+/* Carves the child out of parent. E_EXISTS if it overlaps a child or a mapping; E_RESTART: more of
+ * these are to be sorted before. */
 int memory_carve(struct memory *parent, struct memory *child) MUST_CHECK;
 #endif

@@ -156,6 +156,69 @@ TEST(derive_without_memory_takes_nothing)
 	CHECK_OK(takt_memory_derive(all, test_factory, 0, PAGE, TAKT_R_ALL, child));
 }
 
+/* --- As many children and mappings as there may be: bounded all the same ----------------------- */
+
+#define USES 256
+
+static int map_in(takt_slot task, takt_slot mem, uint64_t va, uint64_t page)
+{
+	return takt_task_map(task, mem, va + page * PAGE, page * PAGE, PAGE, RW);
+}
+
+TEST(many_children)
+{
+	takt_slot all = ram_new(2 * USES * PAGE), child[USES], more;
+	uint64_t va = va_new(2 * USES * PAGE);
+
+	CHECK_OK(map_in(TAKT_ROOT_TASK, all, va, 1)); /* makes the tables */
+	for (unsigned i = 0; i < USES - 2; i++)
+		CHECK_OK(derive(all, 2 * i * PAGE, PAGE, &child[i]));
+	/* One more of either kind, in all places. */
+	for (unsigned i = 3; i < 2 * (USES - 2); i += 37) {
+		CHECK_ERR(derive(all, i * PAGE, 2 * PAGE, &more), TAKT_E_EXISTS);
+		CHECK_ERR(map_in(TAKT_ROOT_TASK, all, va, i & ~1u), TAKT_E_EXISTS);
+		CHECK_OK(map_in(TAKT_ROOT_TASK, all, va, i | 1));
+		CHECK_ERR(map_in(TAKT_ROOT_TASK, all, va, 2 * USES - 1), TAKT_E_QUOTA);
+		CHECK_ERR(derive(all, (2 * USES - 1) * PAGE, PAGE, &more), TAKT_E_QUOTA);
+		CHECK_OK(takt_task_unmap(TAKT_ROOT_TASK, va + (i | 1) * PAGE, PAGE));
+		CHECK_OK(derive(all, (i | 1) * PAGE, PAGE, &more));
+		CHECK_OK(takt_factory_destroy(test_factory, more));
+	}
+	for (unsigned i = 0; i < USES - 2; i += 2)
+		CHECK_OK(takt_factory_destroy(test_factory, child[i]));
+	CHECK_ERR(derive(all, 4 * PAGE, 4 * PAGE, &more), TAKT_E_EXISTS);
+	CHECK_OK(derive(all, 3 * PAGE, 3 * PAGE, &more));
+	CHECK_OK(takt_task_unmap(TAKT_ROOT_TASK, va + PAGE, PAGE));
+}
+
+/* In three tasks, which may have 128 each, from the middle to both sides. */
+TEST(many_mappings)
+{
+	takt_slot all = ram_new(2 * USES * PAGE), task[3], child;
+	uint64_t va = va_new(2 * USES * PAGE);
+
+	for (unsigned i = 0; i < 3; i++)
+		task[i] = task_new();
+	for (unsigned i = 0; i < USES - 1; i++)
+		CHECK_OK(map_in(task[i % 3], all, va, i % 2 ? USES - i : USES + i));
+	CHECK_ERR(derive(all, USES * PAGE, PAGE, &child), TAKT_E_EXISTS);
+	CHECK_ERR(derive(all, 0, USES * PAGE, &child), TAKT_E_EXISTS);
+	CHECK_OK(derive(all, (USES + 1) * PAGE, PAGE, &child));
+	CHECK_ERR(map_in(task[0], all, va, USES + 1), TAKT_E_QUOTA);
+	CHECK_OK(takt_factory_destroy(test_factory, child));
+	/* Some of those that are sorted go, and others come. */
+	for (unsigned i = 0; i < USES - 1; i += 5) {
+		uint64_t page = i % 2 ? USES - i : USES + i;
+
+		CHECK_OK(takt_task_unmap(task[i % 3], va + page * PAGE, PAGE));
+		CHECK_OK(derive(all, page * PAGE, PAGE, &child));
+		CHECK_ERR(map_in(task[i % 3], all, va, page), TAKT_E_EXISTS);
+		CHECK_OK(takt_factory_destroy(test_factory, child));
+		CHECK_OK(map_in(task[i % 3], all, va, page));
+	}
+	CHECK_ERR(derive(all, USES * PAGE, PAGE, &child), TAKT_E_EXISTS);
+}
+
 TEST(ram_is_not_among_the_devices)
 {
 	takt_slot child;
@@ -206,6 +269,8 @@ static const struct test tests[] = {
 	T(what_is_carved_out_cannot_be_used_through_the_parent),
 	T(what_is_mapped_cannot_be_carved_out),
 	T(derive_without_memory_takes_nothing),
+	T(many_children),
+	T(many_mappings),
 	T(ram_is_not_among_the_devices),
 	T(sync_covers_long_ranges),
 	T(sync_errors),

@@ -267,39 +267,63 @@ static void check_irq(const struct irq *irq)
 		      heap_root(&irq->timer) == cpus[irq->cpu].timers.root);
 }
 
+/* In order, each child behind the others; returns how many there are. */
+static u64 check_children(const struct memory *m, const struct range *r, u64 *at)
+{
+	const struct memory *c;
+	u64 n;
+
+	if (!r)
+		return 0;
+	c = container_of(r, struct memory, in_parent);
+	n = check_children(m, r->child[0], at);
+	HOLDS(c->parent == m && c->base >= *at);
+	HOLDS(r->base == c->base && r->size == c->size);
+	*at = c->base + c->size;
+	return n + 1 + check_children(m, r->child[1], at);
+}
+
+static u64 check_mapped(const struct memory *m, const struct range *r)
+{
+	if (!r)
+		return 0;
+	HOLDS(container_of(r, struct mapping, range)->memory == m && r->height);
+	HOLDS(r->base + r->size <= m->size);
+	HOLDS(!ranges_meet(m->children, m->base + r->base, r->size));
+	return 1 + check_mapped(m, r->child[0]) + check_mapped(m, r->child[1]);
+}
+
 static void check_memory(const struct memory *m)
 {
 	u64 at = m->base;
 
-	HOLDS(m->uses == list_length(&m->children) + list_length(&m->mappings));
-	list_for_each (it, &m->children) {
-		const struct memory *c = container_of(it, struct memory, sibling);
-
-		HOLDS(c->parent == m && c->base >= at && c->base + c->size <= m->base + m->size);
-		at = c->base + c->size;
-	}
+	HOLDS(m->uses == check_children(m, m->children, &at) + check_mapped(m, m->mapped) +
+				 list_length(&m->mappings) + list_length(&m->leaving));
+	HOLDS(at <= m->base + m->size);
 	list_for_each (it, &m->mappings) {
-		const struct mapping *p = container_of(it, struct mapping, in_memory);
+		const struct mapping *p = container_of(it, struct mapping, range.link);
 
-		HOLDS(p->memory == m && p->offset + p->size <= m->size);
+		HOLDS(p->memory == m && !p->range.height);
+		HOLDS(p->range.base + p->range.size <= m->size);
+		HOLDS(!ranges_meet(m->children, m->base + p->range.base, p->range.size));
 	}
 	HOLDS(!m->claimed || !m->uses || !m->factory);
 }
 
 static void check_mapping(const struct mapping *m)
 {
-	u64 from = m->va + (m->state == MAPPING_SHRINKS ? m->done : 0);
-	u64 end = m->va + (m->state == MAPPING_GROWS ? m->done : m->size);
+	u64 from = m->va + (m->state == MAPPING_SHRINKS ? m->done * PAGE_SIZE : 0);
+	u64 end = m->va + (m->state == MAPPING_GROWS ? m->done * PAGE_SIZE : m->range.size);
 	u64 pa, left;
 
-	for (u64 va = m->va; va < m->va + m->size; va += MIN(left, m->va + m->size - va)) {
+	for (u64 va = m->va; va < m->va + m->range.size; va += MIN(left, m->va + m->range.size - va)) {
 		bool valid = fake_translate(&m->task->space, va, &pa, &left);
 
 		HOLDS(valid == (va >= from && va < end), "%lx is mapped wrongly", va);
 		if (!valid)
 			continue;
 		if (m->memory)
-			HOLDS(pa == m->memory->base + m->offset + (va - m->va));
+			HOLDS(pa == m->memory->base + m->range.base + (va - m->va));
 		if (pa >= FAKE_RAM && pa < FAKE_RAM + FAKE_RAM_SIZE)
 			HOLDS(fake_mapped(pa) == !m->memory, "kernel memory in a user's hands");
 	}
@@ -314,13 +338,13 @@ static void check_task(const struct task *t)
 		const struct mapping *m = t->tables->mapping[i];
 
 		HOLDS(m->task == t && m->va >= above, "mappings overlap or are not in order");
-		above = m->va + m->size;
+		above = m->va + m->range.size;
 		check_mapping(m);
 		if (m >= t->tables->record && m < t->tables->record + TASK_RECORDS)
 			HOLDS(!(t->records & 1u << (m - t->tables->record)), "a record is free");
-		recorded += m->state == MAPPING_GROWS	  ? m->done
-			    : m->state == MAPPING_SHRINKS ? m->size - m->done
-							  : m->size;
+		recorded += m->state == MAPPING_GROWS	  ? m->done * PAGE_SIZE
+			    : m->state == MAPPING_SHRINKS ? m->range.size - m->done * PAGE_SIZE
+							  : m->range.size;
 	}
 	for (u64 va = 0; va < 1ul << STAGE2_BITS; va += left)
 		if (fake_translate(&t->space, va, &pa, &left))

@@ -141,9 +141,9 @@ static u64 clear(struct run *r)
 
 static bool unmap_page(const struct stage2 *s2, u64 ipa)
 {
-	u64 *entry = stage2_page(s2, ipa);
+	u64 *entry;
 
-	if (!entry)
+	if (!stage2_page(s2, ipa, &entry))
 		return false;
 	*(volatile u64 *)entry = 0;
 	stage2_invalidate(s2);

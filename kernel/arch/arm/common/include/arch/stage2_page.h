@@ -36,18 +36,19 @@ static inline u64 stage2_attributes(u64 flags)
 	return a;
 }
 
-/* The entry of the page at ipa, or null where a table on the way is missing. Tables stay, so what
+/* Finds the entry of the page at ipa; false where a table on the way is missing. Tables stay, so what
  * is found without a lock is right. */
-static inline u64 *stage2_page(const struct stage2 *s2, u64 ipa)
+static inline bool stage2_page(const struct stage2 *s2, u64 ipa, u64 **entry)
 {
 	u64 l1 = *(volatile u64 *)&s2->root[INDEX_L1(ipa)], l2;
 
 	if (unlikely((l1 & ENTRY_TYPE) != ENTRY_TABLE))
-		return NULL;
+		return false;
 	l2 = *(volatile u64 *)&entry_table(l1)[INDEX_L2(ipa)];
 	if (unlikely((l2 & ENTRY_TYPE) != ENTRY_TABLE))
-		return NULL;
-	return &entry_table(l2)[INDEX_L3(ipa)];
+		return false;
+	*entry = &entry_table(l2)[INDEX_L3(ipa)];
+	return true;
 }
 
 /* Of a page that is not mapped yet. */
