@@ -185,6 +185,7 @@ set_vectors:
 	ret
 
 /* Nothing may go wrong while booting; if it does, say what. */
+	.section .text.vectors, "ax"
 	.balign	0x800
 	.globl	boot_vectors
 boot_vectors:
