@@ -251,7 +251,7 @@ void guest_trap_quickly(struct cpu *c)
 	p->reason = t->frame.x[0] = TAKT_EXIT_TRAP;
 	p->esr = esr;
 	p->far = far;
-	p->ipa = trap_ipa(far);
+	p->ipa = trap_ipa(esr, far);
 	t->regs = &t->frame;
 	t->in_guest = false;
 	cross_to_native(c, t, m);

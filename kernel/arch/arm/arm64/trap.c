@@ -40,7 +40,7 @@ static NOINLINE void guest_trap(struct cpu *c, u64 esr)
 	} else if (is_monitors(t, esr) || !machine_trap(t, esr)) {
 		u64 far = READ_SYSREG(far_el2);
 
-		t->vp->ipa = trap_ipa(far);
+		t->vp->ipa = trap_ipa(esr, far);
 		vcpu_exit(t, TAKT_EXIT_TRAP, esr, far);
 	}
 	sched_leave();
