@@ -345,7 +345,7 @@ static void refill(struct mux *m)
 		if (other)
 			stage_line(m, other);
 		else if (s->show != s->put && !waits)
-			waits = !stage_interactive(m, s);
+			m->turn = 0; /* nobody else's: not asked again for each byte */
 		else if (m->broken)
 			stage_kept(m);
 		else
