@@ -74,7 +74,7 @@ void session_log(void *self, const char *line, unsigned len)
 	struct session *s = self;
 
 	lock_take(&s->tx_lock);
-	for (unsigned i = 0; i < len; i++) {
+	for (unsigned i = 0; i < len && ring_free(&s->tx) > SESSION_SPARE; i++) {
 		if (line[i] == '\n')
 			(void)ring_put(&s->tx, '\r');
 		(void)ring_put(&s->tx, (uint8_t)line[i]);

@@ -13,6 +13,7 @@
 
 #define SESSION_TX_SIZE 16384
 #define SESSION_RX_SIZE 1024
+#define SESSION_SPARE 256 /* of tx, which the monitor's log leaves to the guest */
 
 struct session {
 	struct ring tx, rx;

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* PL011 UART on a console session. */
+/*
+ * PL011 UART on a console session.
+ *
+ * Drivers that print look at the flags before each character. So while no input waits, the guest has
+ * a page in the place of the registers that it reads without an exit; its writes are exits as ever.
+ * With input there are registers whose reading changes something: the page is taken away before the
+ * guest can know of it, and comes back when it looks at the flags and there is none.
+ */
 #include <stdlib.h>
+#include <string.h>
+#include <takt/layout.h>
 
 #include "../core/log.h"
 #include "../core/session.h"
@@ -40,16 +49,13 @@ enum pl011_register {
 
 struct pl011 {
 	uint32_t ilpr, ibrd, fbrd, lcr_h, cr, ifls, imsc, ris, dmacr;
-	bool blocked; /* no INT_TX until the session has room again */
+	bool blocked; /* full, and no INT_TX, until the session has room again */
+	volatile uint32_t *page; /* what the guest reads while that is `shown`; null: there is none */
+	uint64_t page_offset;	 /* in the extent of the heap */
+	uint32_t page_fr, page_ris;
+	bool shown;
 	struct session session;
 };
-
-static void update_line(struct device *dev, struct vcpu *v)
-{
-	struct pl011 *u = dev->state;
-
-	device_line(dev, v, u->ris & u->imsc);
-}
 
 /* The guest's side. */
 
@@ -59,11 +65,17 @@ static bool has_room(const struct pl011 *u)
 	return ring_free(&u->session.tx) > FIFO_SIZE;
 }
 
+/* Whether the guest has to wait; then `tell` will look again. */
+static void look_for_room(struct pl011 *u)
+{
+	u->blocked = !has_room(u) && session_stall(&u->session, FIFO_SIZE);
+}
+
 static void transmit(struct pl011 *u, const struct vcpu *v, uint8_t byte)
 {
 	if (!session_put(&u->session, v, &byte, 1))
 		session_lose(&u->session, 1);
-	u->blocked = !has_room(u) && session_stall(&u->session, FIFO_SIZE);
+	look_for_room(u);
 	if (u->blocked)
 		u->ris &= ~(uint32_t)INT_TX;
 	else
@@ -80,24 +92,27 @@ static uint8_t receive(struct pl011 *u)
 	return byte;
 }
 
+/* A byte in the ring is out, as far as the guest is concerned. */
+static uint32_t transmit_flags(const struct pl011 *u)
+{
+	return u->blocked ? FR_TXFF : FR_TXFE;
+}
+
 static uint32_t flags(const struct pl011 *u)
 {
-	uint32_t fr = 0;
+	uint32_t fr = transmit_flags(u);
 
 	if (!ring_used(&u->session.rx))
 		fr |= FR_RXFE;
 	if (!ring_free(&u->session.rx))
 		fr |= FR_RXFF;
-	/* A byte in the ring is out, as far as the guest is concerned. */
-	fr |= has_room(u) ? FR_TXFE : FR_TXFF;
 	return fr;
 }
 
-static uint32_t read_register(struct pl011 *u, uint64_t offset)
+/* All but what is received. */
+static uint32_t read_register(const struct pl011 *u, uint64_t offset)
 {
 	switch (offset) {
-	case UART_DR:
-		return receive(u);
 	case UART_FR:
 		return flags(u);
 	case UART_ILPR:
@@ -166,18 +181,92 @@ static void write_register(struct pl011 *u, const struct vcpu *v, uint64_t offse
 	}
 }
 
+/* The page of registers. */
+
+/* Input that comes meanwhile does not show there. */
+static uint32_t page_flags(const struct pl011 *u)
+{
+	return FR_RXFE | transmit_flags(u);
+}
+
+static void write_page(struct pl011 *u)
+{
+	u->page_fr = page_flags(u);
+	u->page_ris = u->ris;
+	u->page[UART_FR / 4] = u->page_fr;
+	for (uint64_t offset = UART_ILPR; offset <= UART_DMACR; offset += 4)
+		u->page[offset / 4] = read_register(u, offset);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static void show_page(struct device *dev)
+{
+	struct pl011 *u = dev->state;
+
+	write_page(u);
+	u->shown = !takt_task_map(dev->machine->task, TAKT_SELF_MEMORY, dev->base, u->page_offset,
+				  TAKT_PAGE_SIZE, TAKT_MAP_READ | TAKT_MAP_UNCACHED);
+	if (!u->shown)
+		u->page = NULL; /* not worth another try */
+}
+
+static void hide_page(struct device *dev)
+{
+	struct pl011 *u = dev->state;
+	int err = takt_task_unmap(dev->machine->task, dev->base, TAKT_PAGE_SIZE);
+
+	u->shown = false;
+	if (err)
+		vmm_log("%s: its page stays: error %d", dev->type->compatible, err);
+}
+
+static void make_page(struct pl011 *u)
+{
+	uint32_t *page = aligned_alloc(TAKT_PAGE_SIZE, TAKT_PAGE_SIZE);
+
+	if (!page)
+		return;
+	memset(page, 0, TAKT_PAGE_SIZE);
+	for (uint64_t offset = UART_ID; offset < TAKT_PAGE_SIZE; offset += 4)
+		page[offset / 4] = read_register(u, offset);
+	/* The guest reads it past the caches: from here on so do we. */
+	arch_clean(page, TAKT_PAGE_SIZE);
+	u->page_offset = (uint64_t)page - TAKT_VA_HEAP;
+	u->page = rt_map(TAKT_SELF_MEMORY, u->page_offset, TAKT_PAGE_SIZE,
+			 TAKT_MAP_READ | TAKT_MAP_WRITE | TAKT_MAP_UNCACHED);
+}
+
+/* After a change; with the lock. `configured`: of other registers than these two. */
+static void changed(struct device *dev, struct vcpu *v, bool configured)
+{
+	struct pl011 *u = dev->state;
+
+	if (u->shown) {
+		if (ring_used(&u->session.rx))
+			hide_page(dev);
+		else if (configured || u->ris != u->page_ris || page_flags(u) != u->page_fr)
+			write_page(u);
+	}
+	device_line(dev, v, u->ris & u->imsc);
+}
+
 static bool pl011_access(struct device *dev, struct mmio *io)
 {
 	struct pl011 *u = dev->state;
+	uint64_t offset = io->offset & ~3ul;
 
 	if (io->size > 4)
 		return false;
 	/* The bus has no lanes narrower than a word: a byte access is to the lowest one. */
 	if (io->write)
-		write_register(u, io->vcpu, io->offset & ~3ul, (uint32_t)io->value);
+		write_register(u, io->vcpu, offset, (uint32_t)io->value);
+	else if (offset == UART_DR)
+		io->value = receive(u);
 	else
-		io->value = read_register(u, io->offset & ~3ul);
-	update_line(dev, io->vcpu);
+		io->value = read_register(u, offset);
+	if (offset == UART_FR && !io->write && u->page && !u->shown && io->value & FR_RXFE)
+		show_page(dev);
+	changed(dev, io->vcpu, io->write && offset != UART_DR);
 	return true;
 }
 
@@ -195,7 +284,7 @@ static void tell(struct device *dev)
 		u->blocked = false;
 		u->ris |= INT_TX;
 	}
-	update_line(dev, NULL);
+	changed(dev, NULL, false);
 	lock_give(&dev->lock);
 }
 
@@ -219,9 +308,11 @@ static void pl011_reset(struct device *dev)
 	struct pl011 *u = dev->state;
 
 	u->ilpr = u->ibrd = u->fbrd = u->lcr_h = u->imsc = u->ris = u->dmacr = 0;
-	u->blocked = false;
+	look_for_room(u);
 	u->cr = CR_RESET;
 	u->ifls = IFLS_RESET;
+	if (u->shown)
+		write_page(u);
 }
 
 /* Without a session the UART is there, but not connected. */
@@ -234,11 +325,14 @@ static int pl011_create(struct device *dev)
 		return TAKT_E_NOMEM;
 	dev->state = u;
 	err = session_open(&u->session, dev, env_cap("console"));
-	if (err)
+	if (err) {
 		free(u);
-	else if (u->session.work)
+		return err;
+	}
+	if (u->session.work)
 		vmm_log_to(session_log, &u->session);
-	return err;
+	make_page(u);
+	return 0;
 }
 
 static void pl011_tree(struct device *dev, struct tree *tree)
