@@ -154,10 +154,10 @@ static void wrong_messages(void)
 	expect("unknown", session, MSG(99, 1, 0, 1), TAKT_E_OP);
 	expect("control at a session", session, MSG(CONSOLE_LEVEL, 2, 0, 0, 0), TAKT_E_OP);
 	expect("write at control", control, MSG(CONSOLE_WRITE, 2, 0, 1, 'x'), TAKT_E_OP);
-	expect("info of nobody", control, MSG(CONSOLE_INFO, 1, 0, 9), TAKT_E_RANGE);
+	expect("info of nobody", control, MSG(CONSOLE_INFO, 1, 0, 10), TAKT_E_RANGE);
 	expect("info of nobody far away", control, MSG(CONSOLE_INFO, 1, 0, ~0ull), TAKT_E_RANGE);
 	expect("info without words", control, MSG(CONSOLE_INFO, 0, 0, 1), TAKT_E_MSG);
-	expect("level of nobody", control, MSG(CONSOLE_LEVEL, 2, 0, 9, 0), TAKT_E_RANGE);
+	expect("level of nobody", control, MSG(CONSOLE_LEVEL, 2, 0, 10, 0), TAKT_E_RANGE);
 	expect("no such level", control, MSG(CONSOLE_LEVEL, 2, 0, 0, 4), TAKT_E_RANGE);
 	expect("level without words", control, MSG(CONSOLE_LEVEL, 1, 0, 0, 0), TAKT_E_MSG);
 	expect("notify nothing", session, MSG(CONSOLE_NOTIFY, 0, 0, 0), TAKT_E_MSG);
@@ -237,6 +237,35 @@ static void dying(void)
 		sleep_ms(1000);
 }
 
+/* --- torn: it ends in the middle of what it says, and of what it has asked for -----------------
+ */
+
+/* After life-ms, or when somebody ends it. Its last piece, and its irq, are all that is left of it.
+ */
+static void torn(void)
+{
+	static const char *const pieces[] = {
+		"\x1b[3",	"\x1b[3", "<",	  "<1",		  "\x1b",
+		"\x1b[",	"\r",	  "\xc3", "no end ",	  "\b\b",
+		"\x1b[1;2;3;4", "\a",	  "\x7f", "\x1b]0;title", "no end \n"};
+	uint64_t life = env_number("life-ms", 0) * 1000000, random = takt_now();
+	takt_ticks end = life ? takt_now() + takt_ns_to_ticks(life) : TAKT_NEVER;
+	takt_slot irq = env_slot_alloc();
+
+	if (takt_create_irq(TAKT_SELF_FACTORY, irq) ||
+	    takt_irq_bind_thread(irq, TAKT_SELF_THREAD, 1) || console_notify(session, irq))
+		printf("torn: no notification\n");
+	while (takt_now() < end) {
+		const char *piece;
+
+		random = random * 6364136223846793005ull + 1442695040888963407ull;
+		piece = pieces[(random >> 33) % (sizeof(pieces) / sizeof(pieces[0]))];
+		(void)!console_write(session, piece, (unsigned)strlen(piece));
+	}
+	(void)!console_print(session, pieces[0], (unsigned)strlen(pieces[0]));
+	rt_exit(0);
+}
+
 /* --- Those that only are there ------------------------------------------------------------------
  */
 
@@ -261,7 +290,7 @@ static const struct {
 	void (*fn)(void);
 } modes[] = {
 	{"shell", shell}, {"polite", polite}, {"flood", flood},	  {"wrong", wrong},
-	{"dying", dying}, {"deaf", deaf},     {"levels", levels},
+	{"dying", dying}, {"deaf", deaf},     {"levels", levels}, {"torn", torn},
 };
 
 int main(void)

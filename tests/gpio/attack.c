@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hostile client of the gpio server: any message, any capability, as fast as it can, by a thread
- * that is stopped in the middle and started anew. It has one line; "attack: ROUNDS" from time to
- * time.
+ * that is stopped in the middle and started anew, with attack-us of each millisecond. It has one
+ * line; "attack: ROUNDS" from time to time.
  */
 #include <stdio.h>
 #include <takt/proto/gpio.h>
@@ -48,7 +48,8 @@ static int make_thread(struct rt_thread *t)
 
 	t->sc = env_slot_alloc();
 	err = takt_scheduler_create_sc(TAKT_SELF_SCHEDULER, TAKT_SELF_FACTORY,
-				       env_number("priority", 0) - 1, takt_ns_to_ticks(300000),
+				       env_number("priority", 0) - 1,
+				       takt_ns_to_ticks(env_number("attack-us", 300) * 1000),
 				       takt_ns_to_ticks(1000000), t->cpu, t->sc);
 	return err ? err : rt_thread_create(t);
 }

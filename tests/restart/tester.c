@@ -155,6 +155,7 @@ static const struct {
 	{"rounds", test_rounds},
 	{"machine", test_machine},
 	{"hostile", test_hostile},
+	{"servers", test_servers},
 };
 
 int main(void)

@@ -50,4 +50,5 @@ void test_calls(void);
 void test_rounds(void);
 void test_machine(void);
 void test_hostile(void);
+void test_servers(void);
 #endif

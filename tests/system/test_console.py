@@ -21,7 +21,8 @@ WHOLE = re.compile("|".join([       # every line that there may be, from its sta
     r"\[flood-[01]\] flood \d{8} of many, and ends here", r"\[flood-1\] \[\d+ lines lost\]",
     r"\[flood-0\] \[\d+ lines lost\]",
     r"\[wrong\] wrong messages: \d+ failures", r"\[dying\] said by one who dies",
-    r"\[dying\] died \d+ times: .*", r"\[deaf\] deaf is there", r"\[levels\] (error|debug) \d+"]))
+    r"\[dying\] died \d+ times: .*", r"\[torn\] .*", r"\[deaf\] deaf is there",
+    r"\[levels\] (error|debug) \d+"]))
 
 
 class Lines:
@@ -74,7 +75,7 @@ def control(steps, lines):
     lines.await_line("that is all", 20, since)
     names = [m[1] for m in lines.find(r"session \d is ([\w-]+), level 2.*", since)]
     check(names == ["root", "shell", "polite", "flood-0", "flood-1", "wrong", "dying", "deaf",
-                    "levels"], f"the sessions are {names}")
+                    "levels", "torn"], f"the sessions are {names}")
     check(len(lines.find(r"session 1 is shell, .* interactive 1", since)) == 1,
           "the shell's session is not the interactive one")
     steps.done("the control session lists the others")
@@ -110,6 +111,22 @@ def switching(steps, lines):
     steps.done("input goes where it should, whatever others do")
 
 
+def torn(steps, lines):
+    """What a client leaves that ends in the middle of an escape sequence, seen and typed to; the rest
+    of its session is what it is."""
+    begin = lines.type(PREFIX + b"9" + b"x" * 100)
+    lines.await_line(r"\[console\] session 9: torn .*", 20, begin)
+    for other in ("flood-0", "flood-1", "levels"):
+        lines.await_line(rf"\[{other}\] .*", 20, begin, 20)
+    lines.await_line(r"\[root\] root: torn: restarted", 20, begin, 5)
+    since = lines.type(PREFIX + b"1once more\r")
+    lines.await_line("you said once more", 20, since)
+    end = len(lines.lines)
+    lines.await_line(r"\[polite\] .*|\[flood-0\] .*", 20, end)
+    del lines.lines[begin:end]
+    steps.done("who ends in the middle of an escape sequence holds nobody up")
+
+
 def console(steps):
     with machine.Machine(lambda trace: machine.command("console", trace)) as m:
         lines = Lines(m.serial)
@@ -123,9 +140,10 @@ def console(steps):
         bystanders(steps, lines)
         control(steps, lines)
         switching(steps, lines)
-        torn = [line for line in lines.lines if not WHOLE.fullmatch(line)]
-        check(not torn, f"{len(torn)} of {len(lines.lines)} lines are torn:\n# "
-              + "\n# ".join(torn[:20]))
+        torn(steps, lines)
+        broken = [line for line in lines.lines if not WHOLE.fullmatch(line)]
+        check(not broken, f"{len(broken)} of {len(lines.lines)} lines are torn:\n# "
+              + "\n# ".join(broken[:20]))
         steps.done("no line is torn")
 
 
