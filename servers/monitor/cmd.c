@@ -49,7 +49,7 @@ void cmd_run(char *line)
 
 	for (char *w = strtok_r(line, " \t", &rest); w; w = strtok_r(NULL, " \t", &rest)) {
 		if (count == CMD_WORDS + 1) {
-			printf("more than %d words\n", CMD_WORDS);
+			printf("%s: more than %d words behind it\n", word[0], CMD_WORDS);
 			return;
 		}
 		word[count++] = w;
@@ -60,7 +60,7 @@ void cmd_run(char *line)
 	if (!c)
 		printf("%s: no such command; try help\n", word[0]);
 	else if (count - 1 < c->least || count - 1 > c->most)
-		printf("usage: %s %s\n", c->name, c->words);
+		printf("usage: %s%s%s\n", c->name, *c->words ? " " : "", c->words);
 	else
 		c->run(count, word);
 }

@@ -82,7 +82,8 @@ static void shut_down(unsigned reset)
 {
 	int err = control_command(control, CONTROL_SHUTDOWN, reset);
 
-	printf("the board goes on: %s\n", reason(err));
+	printf("the board goes on: %s\n",
+	       err == TAKT_E_RIGHTS ? "this monitor may not end it" : reason(err));
 }
 
 static void poweroff(int count, char **word)
