@@ -208,7 +208,7 @@ static void list(struct mux *m)
 		mux_say(m, "%c %x %-10s level %u%s", n == m->interactive ? '>' : ' ', n, s->name,
 			s->level, lost);
 	}
-	mux_say(m, "ctrl-t and 0..%x: that session, n: the next, l: this list, ctrl-t: ctrl-t",
+	mux_say(m, "ctrl-t and 0..%x: that one, n: the next, l: this list, ctrl-t: ctrl-t",
 		m->count - 1);
 }
 

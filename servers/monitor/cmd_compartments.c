@@ -20,10 +20,10 @@ static void list_one(const struct control_info *info)
 
 static void list_root(const struct control_account *a)
 {
-	printf("root: %llu of %llu KiB of RAM free, %llu of %llu KiB of its kernel memory",
+	printf("root: %llu of %llu KiB of RAM free, %llu of %llu KiB of its kernel memory\n",
 	       KIB(a->ram_free), KIB(a->ram), KIB(a->kernel_free), KIB(a->kernel_memory));
 	for (unsigned i = 0; i < a->cpus && i < TAKT_MAX_CPUS; i++)
-		printf("%s CPU %u %llu.%llu %%", i ? "," : "; time free:", i,
+		printf("%s CPU %u %llu.%llu %%", i ? "," : "time free:", i,
 		       (unsigned long long)a->share_free[i] / 10,
 		       (unsigned long long)a->share_free[i] % 10);
 	printf("\n");

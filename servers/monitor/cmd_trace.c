@@ -83,7 +83,6 @@ static void trace(int count, char **word)
 }
 
 const struct command cmd_trace[] = {
-	{"trace", "on|off|dump", "record what the kernel does; print it for tools/trace-json", 1, 1,
-	 trace},
+	{"trace", "on|off|dump", "record what the kernel does, for tools/trace-json", 1, 1, trace},
 	{NULL},
 };

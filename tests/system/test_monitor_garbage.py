@@ -73,7 +73,7 @@ def answers(m, how):
     clean(m, how)
     for _ in range(10):                             # a new one may still be "starting"
         said = [row.split() for row in ask(m.serial, "list")]
-        rows = {row[0]: row for row in said[1:-1] if row}
+        rows = {row[0]: row for row in said[1:-2] if row}
         if rows.get("monitor", ["", ""])[1] == "running":
             break
     check(sorted(rows) == sorted(ROWS), f"list says {said} {how}")

@@ -368,7 +368,7 @@ TEST(list_and_next)
 	CHECK(shows("[console]   0 root       level 2\r\n[console] > 1 linux      level 2\r\n"
 		    "[console]   2 blinker    level 2\r\n"
 		    "[console]   3 rtos       level 2, 12 lines lost\r\n"
-		    "[console] ctrl-t and 0..3: that session, n: the next, l: this list, "
+		    "[console] ctrl-t and 0..3: that one, n: the next, l: this list, "
 		    "ctrl-t: ctrl-t\r\n"));
 	type("\x14n\x14n\x14n");
 	CHECK(m->interactive == ROOT);
