@@ -80,6 +80,9 @@ void machine_reset(struct thread *t)
 	to_memory(t);
 	reset(t->machine);
 	vgic_cpu_reset(&t->machine->vgic);
+	/* What its memory holds now was written as data. No instruction of before may be found in its
+	 * place, on whichever CPU its vCPUs are. */
+	__asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" : : : "memory");
 }
 
 void machine_destroy(struct thread *t)
