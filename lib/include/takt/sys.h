@@ -56,8 +56,10 @@ takt_invoke(unsigned flavour, takt_slot slot, struct takt_msg *m, takt_ticks dea
 			   "+r"(x7), "+r"(x8)                                                      \
 			 : "r"(x14), ##__VA_ARGS__                                                 \
 			 : "cc", "memory")
+	/* Where the number of capabilities is not known, to ask for it takes less than to set registers
+	 * for four. */
 	if (__builtin_constant_p(deadline == TAKT_NEVER) && deadline == TAKT_NEVER &&
-	    __builtin_constant_p(TAKT_TAG_CAPS(m->tag)) && TAKT_TAG_CAPS(m->tag) == 0) {
+	    !TAKT_TAG_CAPS(m->tag)) {
 		TAKT_SVC();
 	} else {
 		register uint64_t x9 __asm__("x9") = deadline;
