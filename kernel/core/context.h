@@ -46,7 +46,8 @@ unsigned machine_list_registers(void); /* 0: the board cannot run machines */
 
 /* Memory for a machine vCPU's EL1 registers and private interrupts (one page), out of f. */
 struct machine *machine_create(struct factory *f, struct thread *t) MUST_CHECK;
-void machine_reset(struct thread *t);
+/* One step of it, which begins with *at = 0. True when it is done. */
+bool machine_reset(struct thread *t, u64 *at) MUST_CHECK;
 /* One step: null in *g at first. 0 when all is made, E_RESTART, E_NOMEM: *g is to be destroyed, if
  * there is one. */
 int vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared,
@@ -104,9 +105,9 @@ void machine_maintenance(struct cpu *c, u32 raw);
 /* t->timer fired while its machine was not loaded: the virtual timer's compare value came. */
 void machine_timer_due(struct thread *t);
 
-/* The machine ends with its thread, which is evicted; its memory stays, since other CPUs may be
- * looking at it. And a VM's shared interrupts, no vCPU left. */
-void machine_destroy(struct thread *t);
+/* One step of a machine's end, with its thread, which is evicted; its memory stays, since other CPUs may
+ * be looking at it. True when it is done. And a VM's shared interrupts, no vCPU left. */
+bool machine_destroy(struct thread *t) MUST_CHECK;
 void vgic_destroy(struct vgic *g);
 
 /* Interrupt intid of t's machine: its configuration changed; it changes as enum takt_virq_action

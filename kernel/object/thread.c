@@ -149,10 +149,13 @@ static void free_pages(struct thread *t)
 		kmem_free(t->machine);
 }
 
-static void unconfigure(struct thread *t)
+/* What was made is taken back, in steps as well; then the error that made it necessary. */
+static int unconfigure(struct thread *t, int err)
 {
-	if (t->machine)
-		machine_destroy(t);
+	t->unfit = err;
+	if (t->machine && !machine_destroy(t))
+		return E_RESTART;
+	t->unfit = 0;
 	while (t->mapped)
 		unmap_one(t);
 	free_pages(t);
@@ -161,6 +164,7 @@ static void unconfigure(struct thread *t)
 	leave_task(t->task, &t->task_link);
 	leave_task(t->guest_task, &t->guest_link);
 	t->task = t->guest_task = NULL;
+	return err;
 }
 
 /* What a vCPU has more than another thread, and then the UTCB, with which it is complete. */
@@ -190,10 +194,8 @@ static int configure(struct thread *t, struct task *task, struct task *guest, co
 		err = TAKT_E_STATE; /* somebody else is at it */
 	if (err)
 		return err;
-	err = configure_step(t);
-	if (err && err != E_RESTART)
-		unconfigure(t);
-	return err;
+	err = t->unfit ? t->unfit : configure_step(t);
+	return err && err != E_RESTART ? unconfigure(t, err) : err;
 }
 
 int thread_op_configure(struct object *self, u64 rights, struct invocation *in)
@@ -473,14 +475,12 @@ int thread_op_vcpu_reset(struct object *self, u64 rights, struct invocation *in)
 	struct thread *t = self_thread(self);
 
 	(void)rights;
-	(void)in;
 	if (!t->machine)
 		return TAKT_E_STATE;
 	ON_CPU_OF(t);
 	if (!regs_accessible(t))
 		return TAKT_E_STATE;
-	machine_reset(t);
-	return 0;
+	return machine_reset(t, &in->w[0]) ? 0 : E_RESTART;
 }
 
 /* --- Destroy --------------------------------------------------------------------------------- */
@@ -514,8 +514,8 @@ static int still(struct thread *t, struct invocation *in)
 	return E_RESTART;
 }
 
-/* Nobody finds it any more. */
-static void leave_all(struct thread *t)
+/* Nobody finds it any more. In steps: true when it is done. */
+static bool leave_all(struct thread *t)
 {
 	if (t->cpu != CPU_UNPLACED) {
 		sc_unpark_all(t);
@@ -523,12 +523,13 @@ static void leave_all(struct thread *t)
 		timerq_remove(&this_cpu()->timers, &t->timer);
 		inbox_close(t->cpu, &t->mail_node);
 	}
-	if (t->machine)
-		machine_destroy(t);
+	if (t->machine && !machine_destroy(t))
+		return false;
 	if (t->task) {
 		leave_task(t->task, &t->task_link);
 		leave_task(t->guest_task, &t->guest_link);
 	}
+	return true;
 }
 
 int thread_teardown(struct thread *t, struct invocation *in)
@@ -546,8 +547,7 @@ int thread_teardown(struct thread *t, struct invocation *in)
 	/* However many others have bound to it. */
 	if (t->cpu != CPU_UNPLACED && (gate_unbind_some(t) || irq_unbind_some(t)))
 		return E_RESTART;
-	leave_all(t);
-	return 0;
+	return leave_all(t) ? 0 : E_RESTART;
 }
 
 void thread_reclaim(struct thread *t)

@@ -83,6 +83,7 @@ struct thread {
 	struct takt_utcb *utcb; /* kernel address */
 	u64 utcb_va, page_va;	/* where they are mapped in its task, */
 	u8 mapped;		/* as soon as they are */
+	int unfit; /* an error: its configuration failed, and is being taken back */
 
 	u64 badge; /* of the gate through which it calls */
 	bool may_transfer;  /* and whether that lets capabilities through */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads: set-up, start and stop, scheduling contexts, registers. Faults are in test_fault.c. */
+#include <takt/vcpu.h>
+
 #include "harness.h"
+#include "internal.h"
 
 #define PAGE ((uint64_t)TAKT_PAGE_SIZE)
 
@@ -314,6 +317,70 @@ TEST(machine_operations)
 	CHECK_ERR(takt_virq_sgi(w->slot, 1, 1, 0), TAKT_E_STATE);
 }
 
+#define ALL_SHARED 224
+#define ALL_INTIDS (32 + ALL_SHARED)
+
+static struct worker *machine_in(takt_slot vm)
+{
+	struct worker *w = worker_new(server_echo, NULL); /* its guest never runs */
+
+	w->kind = TAKT_THREAD_MACHINE;
+	w->guest = vm;
+	worker_make(w);
+	return w;
+}
+
+/* All that are to be deactivated, none that is to be latched: SGIs cannot be. */
+static void all_become(takt_slot vcpu, unsigned action)
+{
+	for (uint32_t n = 16; n < ALL_INTIDS; n++) {
+		CHECK_OK(takt_virq_sync(vcpu, n));
+		CHECK_OK(takt_virq_set(vcpu, n, action));
+	}
+}
+
+static unsigned how_many(takt_slot vcpu, uint32_t from, int state)
+{
+	unsigned found = 0;
+
+	for (uint32_t n = from; n < ALL_INTIDS; n++)
+		found += takt_virq_query(vcpu, n) == state;
+	return found;
+}
+
+/* With as many as there can be, its reset and its end are no long stretches: kernel.masked looks. */
+TEST(a_vcpu_with_all_interrupts)
+{
+	takt_slot vm = slot_new();
+	struct takt_vm_page *config = (struct takt_vm_page *)kernel_pages_va();
+	struct worker *one, *other;
+	struct takt_vcpu_page *page;
+
+	CHECK_OK(takt_create_task(test_factory, TAKT_TASK_VM, "vm", vm));
+	CHECK_OK(takt_task_vm_config(vm, TAKT_ROOT_TASK, ALL_SHARED, (uint64_t)config));
+	one = machine_in(vm);
+	page = (struct takt_vcpu_page *)one->state;
+	for (unsigned n = 0; n < ALL_INTIDS; n++)
+		*(n < 32 ? &page->virq[n] : &config->virq[n - 32]) =
+			TAKT_VIRQ_ENABLED | TAKT_VIRQ_EDGE | 0xa0 << TAKT_VIRQ_PRIORITY_SHIFT;
+	all_become(one->slot, TAKT_VIRQ_LATCH);
+	CHECK_EQ(how_many(one->slot, 16, 1), ALL_INTIDS - 16);
+	all_become(one->slot, TAKT_VIRQ_ACTIVATE);
+	CHECK_EQ(how_many(one->slot, 32, 3), ALL_SHARED);
+	CHECK_OK(takt_vcpu_reset(one->slot));
+	CHECK_EQ(how_many(one->slot, 16, 3), 0); /* none is active; of the shared ones, pending */
+	CHECK_EQ(how_many(one->slot, 16, 1), ALL_SHARED);
+
+	/* They are nobody's then, and forgotten; another one may have them. */
+	all_become(one->slot, TAKT_VIRQ_LATCH);
+	all_become(one->slot, TAKT_VIRQ_ACTIVATE);
+	CHECK_OK(takt_factory_destroy(test_factory, one->slot));
+	other = machine_in(vm);
+	CHECK_EQ(how_many(other->slot, 16, 0), ALL_INTIDS - 16);
+	all_become(other->slot, TAKT_VIRQ_LATCH);
+	CHECK_EQ(how_many(other->slot, 32, 1), ALL_SHARED);
+}
+
 static const struct test tests[] = {
 	T(configure_errors),
 	T(configure_maps_both_pages_or_none),
@@ -329,5 +396,6 @@ static const struct test tests[] = {
 	T(registers_read_what_was_written),
 	T(starting_sets_the_registers),
 	T(machine_operations),
+	T(a_vcpu_with_all_interrupts),
 };
 const struct suite suite_thread = SUITE("thread", tests);

@@ -143,7 +143,7 @@ TEST(nested_beyond_the_list_registers)
 	CHECK(ack() == 40);
 	eoi(40);
 	CHECK(ack() == 1023);
-	CHECK(list_empty(&vgic_of(now)->spilled));
+	CHECK(!vgic_of(now)->spilled_levels);
 }
 
 TEST(hardware_link)
@@ -413,7 +413,7 @@ TEST(reset_leaves_nothing)
 	SET(40, LATCH);
 	CHECK(ack() == 40);
 	vgic_save(vgic_of(now));
-	vgic_cpu_reset(vgic_of(vcpu[0]));
+	reset_vcpu(0);
 	vgic_load(vgic_of(vcpu[0]));
 	nesting = 0;
 	GICH[2] = 0xf8000001;

@@ -324,7 +324,14 @@ TEST(vcpu_that_goes_leaves_its_interrupts_to_others)
 	on_cpu(1);
 	enter();
 	vgic_save(vgic_of(now));
-	vgic_cpu_destroy(vgic_of(vcpu[1]));
+	CHECK(!vgic_cpu_destroy(vgic_of(vcpu[1]))); /* in steps, */
+	vgic_of(vcpu[3])->attached = false;
+	CHECK(vgic_attach(vcpu[3]) && vgic_of(vcpu[3])->index != 1); /* until then nobody gets its index */
+	while (!vgic_cpu_destroy(vgic_of(vcpu[1])))
+		;
+	vgic_of(vcpu[3])->attached = false;
+	CHECK(vgic_attach(vcpu[3]) && vgic_of(vcpu[3])->index == 1);
+	vm->vgic->vcpu[1] = (struct weak){NULL, 0};
 	vcpu[1]->object.birth = 0;
 	on_cpu(0);
 	CHECK(virq_sgi_from(vcpu[0], 2, 3) == 0); /* to nobody */
@@ -342,7 +349,7 @@ TEST(reset_keeps_the_configuration)
 	on_cpu(1);
 	vgic_save(vgic_of(now));
 	now = NULL;
-	vgic_cpu_reset(vgic_of(vcpu[1]));
+	reset_vcpu(1);
 	vgic_of(vcpu[1])->vmcr = 0xf8000001;
 	load(1);
 	CHECK(ack() == 1023);

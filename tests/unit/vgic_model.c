@@ -338,6 +338,14 @@ void setup_across(void)
 	on_cpu(0);
 }
 
+void reset_vcpu(unsigned n)
+{
+	u64 at = 0;
+
+	while (!vgic_cpu_reset(vgic_of(vcpu[n]), &at))
+		;
+}
+
 void on_cpu(unsigned n)
 {
 	fake_cpu = n;

@@ -66,6 +66,7 @@ void setup_across(void);
 
 /* The vCPU's registers become this CPU's; it is in the guest. */
 void load(unsigned n);
+void reset_vcpu(unsigned n); /* not loaded; all steps of it */
 
 /* To CPU n, which does what waits in its inbox. */
 void on_cpu(unsigned n);

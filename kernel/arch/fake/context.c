@@ -179,14 +179,17 @@ struct machine *machine_create(struct factory *f, struct thread *t)
 	return kmem_alloc_page(f);
 }
 
-void machine_destroy(struct thread *t)
+bool machine_destroy(struct thread *t)
 {
 	(void)t;
+	return true;
 }
 
-void machine_reset(struct thread *t)
+bool machine_reset(struct thread *t, u64 *at)
 {
+	(void)at;
 	fake_memset(t->machine, 0, sizeof(*t->machine));
+	return true;
 }
 
 int vgic_create(struct factory *f, struct takt_vm_page *cfg, unsigned shared, struct vgic **g)

@@ -184,7 +184,7 @@ static inline TAKT_MUST_CHECK int takt_thread_regs_read(takt_slot thread, enum t
 
 static inline TAKT_MUST_CHECK int takt_vcpu_reset(takt_slot vcpu)
 {
-	struct takt_msg m = {TAKT_OP(THREAD_VCPU_RESET, 0, 0)};
+	struct takt_msg m = {TAKT_OP(THREAD_VCPU_RESET, 1, 0)};
 
 	return takt_call(vcpu, &m);
 }

@@ -75,19 +75,21 @@ static void to_memory(struct thread *t)
 		machine_save(c);
 }
 
-void machine_reset(struct thread *t)
+bool machine_reset(struct thread *t, u64 *at)
 {
 	to_memory(t);
+	if (!vgic_cpu_reset(&t->machine->vgic, at))
+		return false;
 	reset(t->machine);
-	vgic_cpu_reset(&t->machine->vgic);
 	/* What its memory holds now was written as data. No instruction of before may be found in its
 	 * place, on whichever CPU its vCPUs are. */
 	__asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" : : : "memory");
+	return true;
 }
 
-void machine_destroy(struct thread *t)
+bool machine_destroy(struct thread *t)
 {
-	vgic_cpu_destroy(&t->machine->vgic);
+	return vgic_cpu_destroy(&t->machine->vgic);
 }
 
 /* --- Registers --------------------------------------------------------------------------- */

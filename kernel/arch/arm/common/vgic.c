@@ -95,7 +95,7 @@ static void dequeue(struct vgic_cpu *vc, struct virq *v)
 unsigned machine_untaken(struct thread *t)
 {
 	const struct vgic_cpu *vc = vgic_of(t);
-	unsigned set = list_empty(&vc->spilled) ? 0 : t->events;
+	unsigned set = vc->spilled_levels ? t->events : 0;
 	u32 used;
 
 	for (unsigned i = 1; i < THREAD_SCS; i++)
@@ -119,7 +119,7 @@ static void notice_end(struct vgic_cpu *vc, struct virq *v)
 	v->noticed = false;
 	if (!v->latch)
 		vgic_unhold(vc, v);
-	if (vc->events[v->event] || !list_empty(&vc->spilled))
+	if (vc->events[v->event] || vc->spilled_levels)
 		return;
 	for (used = vc->used; used; used &= used - 1)
 		if (vc->in[__builtin_ctz(used)]->event == v->event)
@@ -239,6 +239,22 @@ unsigned vgic_state(const struct vgic_cpu *vc, const struct virq *v)
 	return pending | active << 1 | v->line << 2;
 }
 
+static void insert_spilled(struct vgic_cpu *vc, struct virq *v)
+{
+	v->active = true;
+	list_add_tail(&vc->spilled[v->level], &v->link);
+	vc->spilled_levels |= 1u << v->level;
+	vc->dirty = true; /* the end of it is to be counted */
+}
+
+static void remove_spilled(struct vgic_cpu *vc, struct virq *v)
+{
+	v->active = false;
+	list_del(&v->link);
+	if (list_empty(&vc->spilled[v->level]))
+		vc->spilled_levels &= ~(1u << v->level);
+}
+
 /* v out of its list register in whatever state, and no longer active. */
 void vgic_end(struct vgic_cpu *vc, struct virq *v)
 {
@@ -253,25 +269,10 @@ void vgic_end(struct vgic_cpu *vc, struct virq *v)
 		lr_put(vc, v->lr - 1, 0);
 		leave_lr(vc, v);
 	} else if (v->active) {
-		list_del(&v->link);
-		v->active = false;
+		remove_spilled(vc, v);
 	}
 	if (unlikely(v->noticed))
 		notice_end(vc, v);
-}
-
-static void insert_spilled(struct vgic_cpu *vc, struct virq *v)
-{
-	struct list *at = &vc->spilled;
-
-	v->active = true;
-	vc->dirty = true; /* its end is to be noticed */
-	list_for_each(it, &vc->spilled) {
-		if (container_of(it, struct virq, link)->level > v->level)
-			break;
-		at = it;
-	}
-	list_insert(at, &v->link);
 }
 
 void vgic_activate(struct vgic_cpu *vc, struct virq *v)
@@ -488,11 +489,11 @@ static void count_ends(struct vgic_cpu *vc)
 	if (!ends)
 		return;
 	vgic_hw->set_control(vc->control); /* the count starts at zero again */
-	for (; ends && !list_empty(&vc->spilled); ends--) {
-		struct virq *v = list_first(&vc->spilled, struct virq, link);
+	for (; ends && vc->spilled_levels; ends--) {
+		unsigned level = (unsigned)__builtin_ctz(vc->spilled_levels);
+		struct virq *v = list_first(&vc->spilled[level], struct virq, link);
 
-		list_del(&v->link);
-		v->active = false;
+		remove_spilled(vc, v);
 		vgic_unhold(vc, v);
 		if (unlikely(v->noticed))
 			notice_end(vc, v);
@@ -503,7 +504,7 @@ static void count_ends(struct vgic_cpu *vc)
 static void update_control(struct vgic_cpu *vc)
 {
 	u32 control = VGIC_EN | (vc->levels ? VGIC_NPIE : 0) |
-		      (list_empty(&vc->spilled) ? 0 : VGIC_LRENPIE);
+		      (vc->spilled_levels ? VGIC_LRENPIE : 0);
 
 	if (control != vc->control) {
 		vc->control = control;
@@ -516,7 +517,7 @@ void vgic_flush(struct vgic_cpu *vc)
 {
 	u32 all = (u32)((1ull << vgic_hw->lrs) - 1);
 
-	if (!list_empty(&vc->spilled))
+	if (vc->spilled_levels)
 		count_ends(vc);
 	if (vc->levels && (vc->used & all) == all)
 		reclaim(vc);
@@ -546,7 +547,7 @@ bool vgic_pending(struct vgic_cpu *vc)
 
 	if (vc->loaded) {
 		reclaim(vc);
-		if (!list_empty(&vc->spilled))
+		if (vc->spilled_levels)
 			count_ends(vc);
 	}
 	if (!vc->used && !vc->levels)
@@ -598,7 +599,7 @@ void vgic_save(struct vgic_cpu *vc)
 	u32 used;
 
 	if (vc->control != VGIC_EN) {
-		if (!list_empty(&vc->spilled))
+		if (vc->spilled_levels)
 			count_ends(vc);
 		vgic_hw->set_control(VGIC_EN);
 		vc->dirty = true;

@@ -330,7 +330,7 @@ bool vgic_attach(struct thread *t)
 
 	spin_lock(&t->guest_task->lock);
 	for (i = 0; i < VGIC_VCPUS && !vc->attached; i++) {
-		if (vcpu_at(g, i))
+		if (vcpu_at(g, i) || g->leaving >> i & 1)
 			continue;
 		g->vcpu[i] = weak_to(&t->object);
 		vc->index = i;
@@ -349,9 +349,10 @@ void vgic_cpu_create(struct vgic_cpu *vc, struct thread *t)
 	unsigned i;
 
 	vc->thread = t;
-	list_init(&vc->spilled);
-	for (i = 0; i < VGIC_LEVELS; i++)
+	for (i = 0; i < VGIC_LEVELS; i++) {
 		list_init(&vc->level[i]);
+		list_init(&vc->spilled[i]);
+	}
 	for (i = 0; i < VGIC_PRIVATE; i++) {
 		vc->own[i].intid = i;
 		vc->own[i].hw = i == VGIC_TIMER ? platform.virt_timer_intid : IRQ_SOFT;
@@ -359,30 +360,23 @@ void vgic_cpu_create(struct vgic_cpu *vc, struct thread *t)
 	}
 }
 
-/* Shared interrupts that vc owns: not active any more, and, with the vCPU, nobody's. */
-static void release_shared(struct vgic_cpu *vc, bool gone)
+/* One of the shared interrupts: if vc owns it, not active any more, and, with the vCPU, nobody's. */
+static void release(struct vgic_cpu *vc, struct virq *v, bool gone)
 {
-	struct vgic *g = vgic_shared(vc->thread);
-	unsigned i;
-
-	for (i = 0; i < g->shared; i++) {
-		struct virq *v = shared_at(g, i);
-
-		if (virq_owner(v) != vc->index)
-			continue;
-		vgic_end(vc, v);
-		if (gone) {
-			v->cfg = v->fresh = 0;
-			v->latch = false;
-			v->next_owner = v->owner;
-		}
-		if (!v->latch)
-			vgic_unhold(vc, v);
-		vgic_update(vc, v);
-		if (gone) {
-			v->next_owner = VGIC_NOBODY;
-			__atomic_store_n(&v->owner, VGIC_NOBODY, __ATOMIC_RELEASE);
-		}
+	if (virq_owner(v) != vc->index)
+		return;
+	vgic_end(vc, v);
+	if (gone) {
+		v->cfg = v->fresh = 0;
+		v->latch = false;
+		v->next_owner = v->owner;
+	}
+	if (!v->latch)
+		vgic_unhold(vc, v);
+	vgic_update(vc, v);
+	if (gone) {
+		v->next_owner = VGIC_NOBODY;
+		__atomic_store_n(&v->owner, VGIC_NOBODY, __ATOMIC_RELEASE);
 	}
 }
 
@@ -398,27 +392,57 @@ static void reset_private(struct vgic_cpu *vc, struct virq *v)
 	vgic_update(vc, v);
 }
 
-void vgic_cpu_reset(struct vgic_cpu *vc)
-{
-	unsigned i;
+#define SWEEP_STEP 3 /* interrupts, of some 110 instructions; the way here takes 1000 */
 
-	mail_discard(vc);
-	release_shared(vc, false);
-	for (i = 0; i < VGIC_PRIVATE; i++) {
-		reset_private(vc, &vc->own[i]);
-		reconfigure(vc, &vc->own[i]);
+/* The next of all that are or may be vc's, from number *at on: its private ones first. True when there
+ * are no more. */
+static bool sweep(struct vgic_cpu *vc, u64 *at, bool gone)
+{
+	struct vgic *g = vgic_shared(vc->thread);
+	u64 all = VGIC_PRIVATE + g->shared, n = *at;
+
+	for (unsigned i = 0; i < SWEEP_STEP && n < all; i++, n++) {
+		if (n >= VGIC_PRIVATE) {
+			release(vc, shared_at(g, (unsigned)n - VGIC_PRIVATE), gone);
+			continue;
+		}
+		reset_private(vc, &vc->own[n]);
+		if (!gone)
+			reconfigure(vc, &vc->own[n]);
 	}
-	vc->vmcr = 0;
-	memset(vc->apr, 0, sizeof(vc->apr));
+	*at = n;
+	return n >= all;
 }
 
-void vgic_cpu_destroy(struct vgic_cpu *vc)
+bool vgic_cpu_reset(struct vgic_cpu *vc, u64 *at)
 {
-	unsigned i;
+	if (!*at) {
+		mail_discard(vc);
+		vc->vmcr = 0;
+		memset(vc->apr, 0, sizeof(vc->apr));
+	}
+	return sweep(vc, at, false);
+}
 
-	/* From here on nobody finds it; then nobody's interrupts can be taken by others. */
-	vgic_shared(vc->thread)->vcpu[vc->index] = (struct weak){NULL, 0};
-	release_shared(vc, true);
-	for (i = 0; i < VGIC_PRIVATE; i++)
-		reset_private(vc, &vc->own[i]);
+bool vgic_cpu_destroy(struct vgic_cpu *vc)
+{
+	struct task *vm = vc->thread->guest_task;
+	struct vgic *g = vm->vgic;
+	u64 at = vc->swept;
+	bool done;
+
+	/* From here on nobody finds it, and nobody gets its index: what it owns is its own until it
+	 * has let go of it. Then nobody's interrupts can be taken by others. */
+	spin_lock(&vm->lock);
+	g->vcpu[vc->index] = (struct weak){NULL, 0};
+	g->leaving |= (u8)(1u << vc->index);
+	spin_unlock(&vm->lock);
+	done = sweep(vc, &at, true);
+	vc->swept = (u16)at;
+	if (done) {
+		spin_lock(&vm->lock);
+		g->leaving &= (u8)~(1u << vc->index);
+		spin_unlock(&vm->lock);
+	}
+	return done;
 }

@@ -160,9 +160,6 @@ static inline void machine_flip_out(struct machine *m)
 	SYSREGS_SAVE(MACHINE_FLIP, at, a, b);
 }
 
-/* The machine ends with its thread, which no CPU has loaded any more. Frees the page. */
-void machine_destroy(struct thread *t);
-
 /* The hypercall TAKT_HVC_SELECT_SC. */
 void machine_select_sc(struct thread *t);
 

@@ -24,9 +24,9 @@
 #define VGIC_VCPUS 8
 #define VGIC_TIMER 27 /* the virtual timer's PPI, as every guest sees it */
 
-/* One virtual interrupt. It is in at most one place: a queue, a list register, the spilled list. */
+/* One virtual interrupt. It is in at most one place: a queue, a list register, a spilled list. */
 struct virq {
-	struct list link;     /* queue of its level, or the spilled list */
+	struct list link;     /* queue of its level, or its spilled list */
 	u32 cfg;	      /* configuration word as last read */
 	u32 hw;		      /* physical interrupt bound to it, or IRQ_SOFT */
 	u16 intid;
@@ -78,6 +78,7 @@ struct vgic_cpu {
 	bool loaded;   /* its list registers are the hardware's */
 	bool dirty;    /* flush before the guest runs */
 	u8 index;
+	u16 swept; /* how far vgic_cpu_destroy has come */
 	u32 used;   /* list registers that hold an interrupt */
 	u32 asked;  /* those that ask for maintenance at the interrupt's end */
 	u32 levels; /* bit n: level[n] is not empty */
@@ -86,7 +87,8 @@ struct vgic_cpu {
 	u64 lr[VGIC_LRS];	  /* while not loaded */
 	struct virq *in[VGIC_LRS]; /* what each list register holds */
 	u8 events[THREAD_SCS];	  /* queued interrupts that brought each event SC */
-	struct list spilled;	  /* active, without list register; most urgent first */
+	u32 spilled_levels; /* bit n: spilled[n] is not empty */
+	struct list spilled[VGIC_LEVELS]; /* active, without list register */
 	struct list level[VGIC_LEVELS]; /* pending and deliverable, 0 the most urgent */
 	struct virq own[VGIC_PRIVATE];
 	struct vgic_mail mail;
@@ -96,6 +98,7 @@ struct vgic_cpu {
 struct vgic {
 	struct takt_vm_page *cfg;
 	unsigned shared;
+	u8 leaving; /* bit n: index n is being destroyed, and not free yet; with the task's lock */
 	struct weak vcpu[VGIC_VCPUS];	/* threads, by index */
 	u8 last[MAX_CPUS];		/* 1 + index of the vCPU last loaded on each CPU */
 	struct virq *frame[VGIC_SHARED / 64 + 1]; /* 64 each */
@@ -146,8 +149,9 @@ void vgic_init(void);
 void vgic_init_cpu(void);
 
 void vgic_cpu_create(struct vgic_cpu *vc, struct thread *t);
-void vgic_cpu_reset(struct vgic_cpu *vc);   /* not loaded */
-void vgic_cpu_destroy(struct vgic_cpu *vc); /* not loaded */
+/* While it is not loaded, in steps: true when all is done. The reset's begin with *at = 0. */
+bool vgic_cpu_reset(struct vgic_cpu *vc, u64 *at) MUST_CHECK;
+bool vgic_cpu_destroy(struct vgic_cpu *vc) MUST_CHECK;
 /* The vCPU of that index in t's machine; null: there is none. */
 struct thread *vgic_vcpu(struct thread *t, unsigned index);
 bool vgic_attach(struct thread *t) MUST_CHECK; /* false: no index is left in the VM */
