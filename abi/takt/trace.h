@@ -55,6 +55,8 @@ enum takt_trace_inbox {
 	TAKT_TRACE_INBOX_IRQ,
 	TAKT_TRACE_INBOX_CANCEL,
 	TAKT_TRACE_INBOX_QUIESCE, /* the kernel's own: is anybody using what was destroyed? */
+	TAKT_TRACE_INBOX_TELL,	  /* nobody is: those who wait for that */
+	TAKT_TRACE_INBOX_MAIL,	  /* to a machine's vCPU */
 };
 
 struct takt_trace_record {

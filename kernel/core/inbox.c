@@ -149,6 +149,9 @@ void inbox_work(struct inbox *in)
 	case INBOX_QUIESCE:
 		quiesce_cpu();
 		break;
+	case INBOX_TELL:
+		quiesce_tell();
+		break;
 	case INBOX_MAIL:
 		machine_mail(container_of(node, struct thread, mail_node));
 		break;

@@ -17,6 +17,7 @@ enum inbox_kind {
 	INBOX_IRQ,     /* irq: it arrived */
 	INBOX_CANCEL,  /* thread's `cancel_node`: give up the invocation that is under way here */
 	INBOX_QUIESCE, /* this CPU holds no pointer from an earlier stay in the kernel */
+	INBOX_TELL,    /* more threads have waited for that */
 	INBOX_MAIL,    /* vCPU's `mail_node`: there is something for its guest */
 };
 

@@ -38,6 +38,16 @@ static inline void list_del(struct list *n) /* leaves n as an empty list */
 	n->next->prev = n->prev;
 	list_init(n);
 }
+static inline void list_splice_tail(struct list *l, struct list *from) /* which is empty then */
+{
+	if (list_empty(from))
+		return;
+	from->next->prev = l->prev;
+	l->prev->next = from->next;
+	from->prev->next = l;
+	l->prev = from->prev;
+	list_init(from);
+}
 #define list_first(l, type, member) container_of((l)->next, type, member)
 #define list_for_each(it, l) for (struct list *it = (l)->next; it != (l); it = it->next)
 #endif

@@ -6,18 +6,45 @@
 #include <core/quiesce.h>
 #include <object/thread.h>
 
+/* Threads told at a time. There may be many, and to tell one is to send a message to its CPU. */
+#define TELL_STEP 4
+
+/* Threads, and a priority that none of them is above. */
+struct crowd {
+	struct list threads;
+	u8 prio;
+};
+
 static struct spinlock lock;
-static u64 done = 1;	/* the last round that is over */
-static bool running;	/* round done + 1 is under way */
-static u32 missing;	/* CPUs it waits for */
-static struct list waiters;
-static struct inbox_node node[MAX_CPUS];
+static u64 done = 1;	     /* the last round that is over */
+static bool running;	     /* round done + 1 is under way */
+static u32 missing;	     /* CPUs it waits for */
+static struct crowd next[2]; /* wait for round done + 1, and done + 2 */
+static struct crowd over;    /* their round is over: are about to be told */
+static struct inbox_node node[MAX_CPUS], tell_node[MAX_CPUS];
 
 void quiesce_init(void)
 {
-	list_init(&waiters);
-	for (unsigned i = 0; i < MAX_CPUS; i++)
+	list_init(&next[0].threads);
+	list_init(&next[1].threads);
+	list_init(&over.threads);
+	for (unsigned i = 0; i < MAX_CPUS; i++) {
 		list_init(&node[i].link);
+		list_init(&tell_node[i].link);
+	}
+}
+
+static void join(struct crowd *c, struct thread *t)
+{
+	list_add_tail(&c->threads, &t->want_link);
+	c->prio = MAX(c->prio, t->invoke_prio);
+}
+
+static void join_all(struct crowd *c, struct crowd *from)
+{
+	list_splice_tail(&c->threads, &from->threads);
+	c->prio = MAX(c->prio, from->prio);
+	from->prio = 0;
 }
 
 u64 quiesce_after(void)
@@ -56,7 +83,7 @@ void quiesce_block(struct thread *t, u64 round)
 	t->waits_round = round;
 	this_cpu()->resched = true;
 	spin_lock(&lock);
-	list_add_tail(&waiters, &t->want_link);
+	join(&next[round > done + 1], t);
 	ask_all(t->invoke_prio);
 	spin_unlock(&lock);
 }
@@ -79,26 +106,40 @@ bool quiesce_cancel(struct thread *t)
 }
 
 /* With the lock. */
+static void tell(void)
+{
+	unsigned cpu = this_cpu()->id;
+
+	for (unsigned i = 0; i < TELL_STEP && !list_empty(&over.threads); i++) {
+		struct thread *t = list_first(&over.threads, struct thread, want_link);
+
+		list_del(&t->want_link);
+		t->waits_round = 0;
+		remote_return(t);
+	}
+	if (list_empty(&over.threads))
+		over.prio = 0;
+	else
+		inbox_post(cpu, &tell_node[cpu], INBOX_TELL, over.prio);
+}
+
+/* With the lock. */
 static void round_over(void)
 {
-	unsigned next = 0;
-
 	running = false;
 	__atomic_store_n(&done, done + 1, __ATOMIC_RELEASE);
-	for (struct list *l = waiters.next; l != &waiters;) {
-		struct thread *t = container_of(l, struct thread, want_link);
+	join_all(&over, &next[0]);
+	join_all(&next[0], &next[1]);
+	if (!list_empty(&next[0].threads))
+		ask_all(next[0].prio);
+	tell();
+}
 
-		l = l->next;
-		if (t->waits_round <= done) {
-			list_del(&t->want_link);
-			t->waits_round = 0;
-			remote_return(t);
-		} else {
-			next = MAX(next, t->invoke_prio);
-		}
-	}
-	if (!list_empty(&waiters))
-		ask_all(next);
+void quiesce_tell(void)
+{
+	spin_lock(&lock);
+	tell();
+	spin_unlock(&lock);
 }
 
 void quiesce_cpu(void)

@@ -27,4 +27,7 @@ bool quiesce_cancel(struct thread *t);
 
 /* From the inbox: this CPU stands at its dispatcher. */
 void quiesce_cpu(void);
+
+/* From the inbox: goes on telling threads that their round is over. */
+void quiesce_tell(void);
 #endif

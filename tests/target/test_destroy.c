@@ -434,6 +434,52 @@ TEST(stopping_a_caller_of_another_cpu)
 	}
 }
 
+#define CROWD 16
+
+static void destroy_gate(void *arg)
+{
+	int64_t *a = arg;
+
+	a[1] = takt_factory_destroy(test_factory, (takt_slot)a[0]);
+}
+
+/* All wait until every CPU has left the kernel once, and one does not: it has more urgent work. Who is
+ * cancelled meanwhile does not wait. */
+TEST(many_destroy_at_a_time)
+{
+	volatile bool *done = pool_new(sizeof(*done));
+	struct worker *busy = worker_new(spin_until_set, (void *)done), *w[CROWD];
+	bool wait = cpus() > 1;
+	int64_t *a[CROWD];
+
+	*done = false;
+	busy->cpu = other_cpu();
+	busy->prio = HELP_PRIO + 1;
+	worker_start(busy);
+	for (unsigned i = 0; i < CROWD; i++) {
+		a[i] = pool_new(2 * sizeof(*a[i]));
+		a[i][0] = make(test_factory, TAKT_GATE);
+		a[i][1] = 1;
+		w[i] = worker_new(destroy_gate, a[i]);
+		worker_start(w[i]);
+	}
+	for (unsigned i = 0; i < CROWD; i++)
+		CHECK(quiet(w[i]->bit, wait ? 1 : 0));
+	CHECK_OK(takt_thread_cancel(w[CROWD / 2]->slot));
+	if (wait) {
+		irqs_await(w[CROWD / 2]->bit);
+		CHECK_ERR((int)a[CROWD / 2][1], TAKT_E_CANCELED);
+	}
+	*done = true;
+	for (unsigned i = 0; i < CROWD; i++) {
+		if (!wait || i != CROWD / 2) {
+			irqs_await(w[i]->bit);
+			CHECK_OK((int)a[i][1]);
+		}
+		CHECK_EQ(slot_type((takt_slot)a[i][0]), TAKT_NONE);
+	}
+}
+
 static const struct test tests[] = {
 	T(destroy_errors),
 	T(stale_capabilities),
@@ -454,5 +500,6 @@ static const struct test tests[] = {
 	T(cancelling_a_call),
 	T(a_call_to_another_cpu_times_out),
 	T(stopping_a_caller_of_another_cpu),
+	T(many_destroy_at_a_time),
 };
 const struct suite suite_destroy = SUITE("destroy", tests);
