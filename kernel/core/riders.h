@@ -7,14 +7,13 @@
 
 static inline int apply_rider(struct thread *t, u32 intid, u32 action)
 {
-	switch (action & 0xff) {
-	case TAKT_VIRQ_SGI:
+	u32 what = action & 0xff;
+
+	if (likely(what == TAKT_VIRQ_SGI)) /* the most frequent */
 		return virq_sgi_from(t, action >> TAKT_VIRQ_SGI_SHIFT, intid);
-	case TAKT_VIRQ_SYNC:
+	if (what == TAKT_VIRQ_SYNC)
 		return virq_sync(t, intid);
-	default:
-		return action > TAKT_VIRQ_ACTIVATE ? TAKT_E_INVAL : virq_set(t, intid, action);
-	}
+	return action > TAKT_VIRQ_ACTIVATE ? TAKT_E_INVAL : virq_set(t, intid, action);
 }
 
 /* 0, or an error for the monitor: the state page makes no sense. */

@@ -187,10 +187,8 @@ struct takt_frame *irq_trap_guest(struct cpu *c, u32 intid, u32 raw)
 	return NULL;
 }
 
-static NOINLINE struct takt_frame *trigger_otherwise(struct irq *irq)
+static NOINLINE struct takt_frame *trigger_otherwise(struct irq *irq, struct cpu *c)
 {
-	struct cpu *c = this_cpu();
-
 	if (unlikely(irq->target == IRQ_UNBOUND))
 		c->thread->regs->x[0] = (u64)TAKT_E_STATE;
 	else
@@ -198,31 +196,29 @@ static NOINLINE struct takt_frame *trigger_otherwise(struct irq *irq)
 	return leave_quickly(c);
 }
 
-static NOINLINE struct takt_frame *trigger_urgent(struct irq *irq)
+static NOINLINE struct takt_frame *trigger_urgent(struct irq *irq, struct cpu *c)
 {
-	struct cpu *c = this_cpu();
 	struct thread *t = irq->thread;
 
-	return signal_simply(c, t, irq->badge) ? leave_for(c, t) : trigger_otherwise(irq);
+	return signal_simply(c, t, irq->badge) ? leave_for(c, t) : trigger_otherwise(irq, c);
 }
 
 /* Calls come last, so that no stack frame is needed. */
-struct takt_frame *irq_trigger_quickly(struct irq *irq)
+struct takt_frame *irq_trigger_quickly(struct irq *irq, struct cpu *c)
 {
-	struct cpu *c = this_cpu();
 	struct thread *t;
 	u64 badge;
 
 	if (unlikely(*(struct cpu *volatile *)&irq->on != c))
-		return trigger_otherwise(irq);
+		return trigger_otherwise(irq, c);
 	t = irq->thread;
 	badge = irq->badge;
 	if (unlikely(!badge) || unlikely(!waits_simply(t)))
-		return trigger_otherwise(irq);
+		return trigger_otherwise(irq, c);
 	if ((int)t->sc[0]->prio > c->prio)
-		return trigger_urgent(irq);
-	if (unlikely(c->thread->in_guest) || unlikely(!queue_simply(c, t->sc[0])))
-		return trigger_otherwise(irq);
+		return trigger_urgent(irq, c);
+	if (unlikely(!queue_simply(c, t->sc[0])))
+		return trigger_otherwise(irq, c);
 	end_wait(t, badge);
 	return NULL;
 }

@@ -64,9 +64,9 @@ struct takt_frame *irq_trap(struct cpu *c, u32 intid, u32 raw);
 /* From a machine's guest, and nothing else is special (NOT_FAST_GUEST alone). */
 struct takt_frame *irq_trap_guest(struct cpu *c, u32 intid, u32 raw);
 
-/* From fastpath.S: the running thread triggers it, with nothing to decide; `regs` has 0 as the
- * result already. What is to follow: see LEAVE_DECIDE. */
-struct takt_frame *irq_trigger_quickly(struct irq *irq);
+/* From fastpath.S: the running thread, no guest, triggers it, with nothing to decide; `regs` has 0 as
+ * the result already. What is to follow: see LEAVE_DECIDE. */
+struct takt_frame *irq_trigger_quickly(struct irq *irq, struct cpu *c);
 
 int intc_get_line(u32 intid, struct irq *irq);
 /* Before it is freed: no CPU may be looking at it any more then. */

@@ -33,8 +33,8 @@ struct sc {
 	struct list link;   /* ready queue, or parked list */
 	struct timer timer; /* DEPLETED: until the head refill */
 	u64 budget, period;	 /* see sc_set_budget() */
-	u64 spare;		 /* of its slice must be left for put_simply() */
 	struct sc_refill refill; /* what can be used now, or from when on */
+	u64 spare;		 /* of its slice must be left for put_simply(); read with the above */
 	u64 started;		 /* RUNNING: since when */
 	u64 consumed;		 /* ticks, in all */
 	struct thread *home;

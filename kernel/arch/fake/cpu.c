@@ -106,12 +106,12 @@ static bool triggered(struct cpu *c, struct thread *t, bool *left)
 	struct cap *slot = task_slot(t->task, r->x[0]);
 	struct object *o = slot ? cap_object(*slot) : NULL;
 
-	if (c->not_fast || r->x[8] != TAKT_CALL || !o || o->type != TAKT_IRQ || o->dying ||
-	    r->x[1] != TAKT_TAG(TAKT_IRQ_TRIGGER, 0, 0) ||
+	if (c->not_fast || t->in_guest || r->x[8] != TAKT_CALL || !o || o->type != TAKT_IRQ ||
+	    o->dying || r->x[1] != TAKT_TAG(TAKT_IRQ_TRIGGER, 0, 0) ||
 	    !(cap_rights(*slot) & TAKT_R_IRQ_TRIGGER))
 		return false;
 	r->x[0] = r->x[1] = 0;
-	*left = irq_trigger_quickly(container_of(o, struct irq, object)) != LEAVE_DECIDE;
+	*left = irq_trigger_quickly(container_of(o, struct irq, object), c) != LEAVE_DECIDE;
 	return true;
 }
 

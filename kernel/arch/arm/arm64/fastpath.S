@@ -406,6 +406,8 @@ other_call:
 	/* A signal. It has no words and no results, so no invocation is made of it. */
 irq_call:
 	tbz	x15, #RIGHT_TRIGGER_BIT, other_call
+	ldrb	w13, [x11, #THREAD_WAIT_WORD + 1]
+	cbnz	w13, other_call			/* a guest, which may have interrupts to take */
 	stp	xzr, xzr, [sp, #FRAME_X(0)]
 	stp	x2, x3, [sp, #FRAME_X(2)]
 	stp	x4, x5, [sp, #FRAME_X(4)]
@@ -416,6 +418,7 @@ irq_call:
 	str	x16, [x17, #-16]!
 	mov	sp, x17
 	mov	x0, x14
+	mov	x1, x10
 	bl	irq_trigger_quickly
 	ldr	x1, [sp]
 	mov	sp, x1
