@@ -12,7 +12,6 @@ import pexpect
 from takt import machine
 
 TIMEOUT = 300
-NS_PER_TICK = 16
 LEAST = 100         # pairs of switches
 NOT_YET = 8         # of the first ones: a guest that has just begun still faults its memory in
 
@@ -41,7 +40,7 @@ def figures(options):
         begins = [e for _, e in other if start < e < end]       # the other one's turn
         ends = [s for s, _ in other if start < s < end]
         if len(begins) == len(ends) == 1 and begins < ends:
-            both.append((begins[0] - start + end - ends[0]) * NS_PER_TICK)
+            both.append(begins[0] - start + end - ends[0])
     if len(both) < LEAST:
         sys.exit(f"only {len(both)} times did the machines that share a CPU take turns")
     return [("vm.switch", round(statistics.median(both)), "V"), ("vm.switch.max", max(both), "V")]

@@ -8,16 +8,14 @@
  * message words never leave x1..x7; x0..x8 of the caller are results of its call, so they need not
  * be saved. A build with FAST=0 leaves it out, and the tests must see no difference.
  *
+ * It begins in vectors.S, at lower_sync.
+ *
  * Registers: x0 slot, x1 tag, x2..x7 words, x8 flavour; x9 scratch, x10 cpu, x11 the running thread,
  * x12 the thread to switch to; x13..x17 scratch.
  */
 #include <arch/offsets.h>
 #include <takt/invoke.h>
 #include <takt/types.h>
-
-#ifndef FAST
-#define FAST 1
-#endif
 
 #define EC_SVC64 0x15
 #define EC_HVC64 0x16
@@ -92,29 +90,7 @@
 	.endm
 
 	.text
-	.balign 64
-	.global lower_sync
-lower_sync:
-	stp	x8, x9, [sp, #FRAME_X(8)]
-	stp	x10, x11, [sp, #FRAME_X(10)]
-	stp	x12, x13, [sp, #FRAME_X(12)]
-	stp	x14, x15, [sp, #FRAME_X(14)]
-	stp	x16, x17, [sp, #FRAME_X(16)]
-#if FAST
-	mrs	x9, esr_el2
-	mrs	x10, tpidr_el2
-	ldp	w13, w17, [x10, #CPU_NOT_FAST]	/* and CPU_ID */
-	lsr	w9, w9, #26
-	cmp	w9, #EC_SVC64
-	ccmp	w13, #0, #0, eq
-	b.ne	not_call
-	ldr	x11, [x10, #CPU_THREAD]
-	cbz	x8, fast_call
-	cmp	x8, #TAKT_REPLY_WAIT
-	b.eq	fast_reply
-	cmp	x8, #TAKT_RESUME
-	b.eq	fast_resume
-#endif
+	.global slow
 slow:
 	stp	x0, x1, [sp, #FRAME_X(0)]
 	stp	x2, x3, [sp, #FRAME_X(2)]
@@ -123,6 +99,8 @@ slow:
 	b	lower_sync_slow
 
 #if FAST
+	.global not_call, fast_call, fast_reply, fast_resume
+
 	/*
 	 * From a machine's guest, and nothing else is special (NOT_FAST_GUEST alone): what its monitor
 	 * most often answers, and hypercalls. The whole frame is saved, for the monitor to read. Where

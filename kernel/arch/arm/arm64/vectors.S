@@ -12,7 +12,10 @@
  * changed, the rest is saved, before sched_leave; everything comes from memory then.
  */
 #include <arch/offsets.h>
+#include <takt/invoke.h>
 #include <takt/types.h>
+
+#define EC_SVC64 0x15
 
 	/* What C does not clobber; x0..x3 are free. But for SPSR. */
 	.macro save_registers
@@ -116,23 +119,33 @@ vectors:
 	vector	el2_exception
 	vector	el2_exception
 	vector	el2_exception
-	vector	lower_sync		/* EL0 or EL1, AArch64 */
-	vector	lower_irq
-	vector	lower_irq
-	vector	lower_serror
-	vector	lower_sync		/* EL0 or EL1, AArch32 */
-	vector	lower_irq
-	vector	lower_irq
-	vector	lower_serror
 
-	.text
-	.balign 64
-	.global lower_sync_slow
-lower_sync_slow:
-	save_rest
-	bl	trap_sync
-	b	kernel_exit
+	/* EL0 or EL1, AArch64: the two that count are in their vectors as a whole, which saves a branch. */
+	.balign 128
+lower_sync:
+	stp	x8, x9, [sp, #FRAME_X(8)]
+	stp	x10, x11, [sp, #FRAME_X(10)]
+	stp	x12, x13, [sp, #FRAME_X(12)]
+	stp	x14, x15, [sp, #FRAME_X(14)]
+	stp	x16, x17, [sp, #FRAME_X(16)]
+#if FAST
+	mrs	x9, esr_el2
+	mrs	x10, tpidr_el2
+	ldp	w13, w17, [x10, #CPU_NOT_FAST]	/* and CPU_ID */
+	lsr	w9, w9, #26
+	cmp	w9, #EC_SVC64
+	ccmp	w13, #0, #0, eq
+	b.ne	not_call
+	ldr	x11, [x10, #CPU_THREAD]
+	cbz	x8, fast_call
+	cmp	x8, #TAKT_REPLY_WAIT
+	b.eq	fast_reply
+	cmp	x8, #TAKT_RESUME
+	b.eq	fast_resume
+#endif
+	b	slow
 
+	.balign 128
 lower_irq:
 	save_scratch
 	str	x30, [sp, #240]
@@ -150,6 +163,23 @@ leave_scratch:
 	ldr	x30, [sp, #240]
 	restore_scratch
 	return
+
+	vector	lower_irq
+	vector	lower_serror
+
+	vector	lower_sync		/* EL0 or EL1, AArch32 */
+	vector	lower_irq
+	vector	lower_irq
+	vector	lower_serror
+	.org	vectors + 2048		/* an error, if one has more than 32 instructions */
+
+	.text
+	.balign 64
+	.global lower_sync_slow
+lower_sync_slow:
+	save_rest
+	bl	trap_sync
+	b	kernel_exit
 
 	/* x0 says what is to follow: see LEAVE_DECIDE. */
 leave_irq:
