@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * What the parts of the dispatcher share.
+ *
  * The ready queue of a CPU: a list for each priority and a word that says which are not empty. What
  * is more urgent than all others will most likely run at once: it does not go through the queue,
  * but waits in c->next.
  */
-#ifndef CORE_READY_H
-#define CORE_READY_H
+#ifndef CORE_DISPATCH_H
+#define CORE_DISPATCH_H
 
 #include <arch/switch.h>
 #include <core/arch.h>
@@ -64,12 +66,26 @@ static inline void ready_remove(struct cpu *c, struct sc *sc)
 		c->ready_levels &= ~(1ul << sc->prio);
 }
 
+/* An SC that wants to run, and is on no queue, goes to the ready queue or waits for its refill. */
+void sc_enqueue(struct cpu *c, struct sc *sc);
+
+/* The running SC leaves the CPU but still wants to run. To the tail of its queue where its slice is
+ * used up or given up. */
+void sc_put(struct cpu *c, u64 now, bool at_head);
+
 static inline void sc_run(struct cpu *c, struct sc *sc, u64 now)
 {
 	sc->state = SC_RUNNING;
 	sc->started = now;
 	c->sc = sc;
 	c->slice_end = now + sc->refill.amount;
+}
+
+/* What the hardware timer was set to has come, or it is to be set to the instant. */
+static inline void program_timer(struct cpu *c)
+{
+	c->timer_at = MIN(timerq_next(&c->timers), MIN(c->slice_end, c->chain_deadline));
+	timer_set(c->timer_at);
 }
 
 /* Tells the other CPUs what runs here. False if more urgent work came in meanwhile. */
@@ -136,6 +152,48 @@ static inline bool queue_simply(struct cpu *c, struct sc *sc)
 	sc->state = SC_READY;
 	c->next = sc;
 	return true;
+}
+
+/* From a round-robin SC to the next one at its priority, of a native thread in no call, or
+ * (`guest`) of a machine's in its guest: that thread. Null: it is not that case. */
+static ALWAYS_INLINE struct thread *take_turns(struct cpu *c, u64 now, bool guest)
+{
+	struct sc *old = c->sc, *sc = c->next;
+	bool direct = likely(sc);
+	struct thread *t;
+	unsigned prio;
+
+	if (unlikely(!round_robin(old)))
+		return NULL;
+	prio = old->prio;
+	if (unlikely(!direct)) {
+		if (!(c->ready_levels >> prio))
+			return NULL;
+		sc = ready_first(c, (int)prio);
+	}
+	t = sc->home;
+	if (unlikely(sc->prio != prio))
+		return NULL;
+	if (guest ? unlikely(t->wait_word != RUN_IN_GUEST) || unlikely(!t->machine) ||
+			    unlikely(t->pending)
+		  : unlikely(t->wait_word != RUN_PLAINLY) || unlikely(t->caller))
+		return NULL;
+	if (unlikely(!direct))
+		ready_remove(c, sc);
+	if (!guest)
+		now = now_ticks(); /* what comes before is not needed for longer than until here */
+	old->consumed += now - old->started;
+	old->refill.amount = now + old->spare <= c->slice_end ? c->slice_end - now : old->budget;
+	old->state = SC_READY;
+	if (unlikely(c->ready_levels >> prio)) {
+		c->next = NULL;
+		ready_enqueue(c, old, false);
+	} else {
+		c->next = old;
+	}
+	sc_run(c, sc, now);
+	c->thread = t;
+	return t;
 }
 
 /* Thread t, in a plain wait, has it ended by these signals. */
