@@ -27,6 +27,7 @@ enum world {
 #define TANGLED_CALLS 1	 /* a call on the way to the tip is not yet taken, or has a deadline */
 #define TANGLED_EVENTS 2 /* the home has event SCs: see event.h */
 #define NOT_FAST_EVENTS ((u32)TANGLED_EVENTS << 8)
+#define NOT_FAST_CALLS ((u32)TANGLED_CALLS << 8)
 
 /*
  * The first part is known to assembly by the offsets in <arch/offsets.h>, and what the path of a

@@ -281,7 +281,14 @@ static void call_local(struct thread *caller, struct thread *s)
 	caller->state = THREAD_WANT;
 	caller->peer = s;
 	caller->peer_birth = s->object.birth;
-	c->resched = true;
+	/* Helping it is what the dispatcher would come to, where it has decided all else. */
+	if (c->thread == caller && caller->deadline == TAKT_NEVER && !c->not_fast &&
+	    s->wait_word == RUN_PLAINLY) {
+		c->tangled = TANGLED_CALLS;
+		c->thread = s;
+	} else {
+		c->resched = true;
+	}
 }
 
 void ipc_call(struct thread *caller, struct gate *g, bool may_transfer)
@@ -469,6 +476,22 @@ static void begin_wait(struct thread *self)
 	serve_wanter(self);
 }
 
+/* self, which waits, was helped by the thread that the CPU's time belongs to: its call begins. */
+static bool serve_helper(struct cpu *c, struct thread *self)
+{
+	struct thread *home = c->sc->home;
+
+	if (home->state != THREAD_WANT || home->peer != self || home->caller ||
+	    home->peer_birth != self->object.birth || home->deadline != TAKT_NEVER)
+		return false;
+	ipc_restart(home);
+	if (likely(home->state == THREAD_OPEN))
+		c->tangled = 0;
+	else /* it has failed */
+		c->resched = true;
+	return true;
+}
+
 void ipc_reply_wait(struct thread *self)
 {
 	struct cpu *c = this_cpu();
@@ -477,13 +500,21 @@ void ipc_reply_wait(struct thread *self)
 
 	if (caller)
 		reply(self, caller);
-	/* As fast_reply in assembly: no help on the way, so the caller is what the SC runs next. */
 	if (caller && !remote && caller->wait_word == RUN_PLAINLY && self->wait_word == RUN_PLAINLY &&
-	    !c->not_fast && c->thread == self && !self->pending && self->deadline == TAKT_NEVER &&
+	    c->thread == self && !self->pending && self->deadline == TAKT_NEVER &&
 	    list_empty(&self->wanters)) {
-		self->state = THREAD_WAIT;
-		c->thread = caller;
-		return;
+		/* As fast_reply in assembly: no help on the way, so the caller is what the SC runs
+		 * next. */
+		if (!c->not_fast) {
+			self->state = THREAD_WAIT;
+			c->thread = caller;
+			return;
+		}
+		if (c->not_fast == NOT_FAST_CALLS) {
+			self->state = THREAD_WAIT;
+			if (serve_helper(c, self))
+				return;
+		}
 	}
 	begin_wait(self);
 }

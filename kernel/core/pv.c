@@ -73,8 +73,10 @@ void pv_began(struct thread *t, u64 now)
 {
 	if (unlikely(!t->pv))
 		return; /* it is not all made */
-	for (unsigned i = 0; i < THREAD_SCS; i++)
-		if (t->sc[i])
+	if (t->sc[0])
+		now -= t->sc[0]->consumed;
+	for (unsigned i = 1; t->events >> i; i++)
+		if (t->events >> i & 1)
 			now -= t->sc[i]->consumed;
 	t->pv->run_origin = now;
 }

@@ -38,11 +38,11 @@ void sched_init_cpu(struct cpu *c)
 
 /*
  * The usual case, without asking again for what is known already: a thread in no call, more urgent
- * than all others that are ready, takes over from a round-robin SC or from none. It does what a turn
- * of the loop in choose() and a walk would do; null: it is not that case. `machines`: the thread may
- * be a machine's in its guest, and the guest world may be loaded.
+ * than all others that are ready, takes over from a round-robin SC or from none. It does what a
+ * turn of the loop in choose() and a walk would do; null: it is not that case. `guests`: the thread
+ * may be a vCPU's in its guest, and a machine's registers may be loaded.
  */
-static ALWAYS_INLINE struct thread *take_simply(struct cpu *c, bool machines)
+static ALWAYS_INLINE struct thread *take_simply(struct cpu *c, bool guests)
 {
 	struct sc *old = c->sc, *sc = c->next;
 	bool direct = likely(sc);
@@ -55,8 +55,7 @@ static ALWAYS_INLINE struct thread *take_simply(struct cpu *c, bool machines)
 		sc = ready_first(c, ready_queue_top(c));
 	}
 	t = sc->home;
-	if (t->wait_word != RUN_PLAINLY &&
-	    !(machines && t->wait_word == RUN_IN_GUEST && t->machine && !t->pending))
+	if (t->wait_word != RUN_PLAINLY && !(guests && t->wait_word == RUN_IN_GUEST && !t->pending))
 		return NULL;
 	if (t->caller || inbox_top(&c->inbox) >= 0)
 		return NULL;
@@ -78,7 +77,7 @@ static ALWAYS_INLINE struct thread *take_simply(struct cpu *c, bool machines)
 	sc_run(c, sc, now);
 	c->thread = t;
 	c->chain_deadline = TAKT_NEVER;
-	c->not_fast = machines ? c->not_fast & NOT_FAST_GUEST : 0; /* the rest was `resched` alone */
+	c->not_fast = guests ? c->not_fast & NOT_FAST_GUEST : 0; /* the rest was `resched` alone */
 	return likely(publish(c, sc->prio)) ? t : NULL;
 }
 
@@ -95,13 +94,13 @@ static inline bool leave_simply(struct cpu *c)
 }
 
 /* With NOT_FAST_GUEST, too, and to a guest. */
-static NOINLINE bool leave_with_machines(struct cpu *c)
+static NOINLINE bool leave_with_guests(struct cpu *c)
 {
 	struct thread *t = take_simply(c, true);
 
 	if (!t)
 		return false;
-	if (t->in_guest) {
+	if (t->in_guest && t->machine) {
 		if (unlikely(!machine_collect(t))) {
 			c->resched = true;
 			return false;
@@ -110,6 +109,10 @@ static NOINLINE bool leave_with_machines(struct cpu *c)
 			context_load(c, t);
 		machine_before_guest(t);
 	} else {
+		if (t->in_guest) {
+			pv_began(t, c->sc->started);
+			pv_before_guest(t);
+		}
 		context_load(c, t);
 	}
 	timer_by(c, c->slice_end);
@@ -135,7 +138,7 @@ static bool idle(struct cpu *c)
 	cpu_wfi();
 	c->idle_ticks += now_ticks() - since;
 	irq_poll();
-	if ((c->not_fast & ~NOT_FAST_GUEST) == NOT_FAST_RESCHED && leave_with_machines(c))
+	if ((c->not_fast & ~NOT_FAST_GUEST) == NOT_FAST_RESCHED && leave_with_guests(c))
 		return true;
 	c->resched = true; /* as in leave_slowly */
 	return false;
@@ -188,7 +191,7 @@ static NOINLINE void leave_slowly(struct cpu *c)
 	bool chosen = false;
 	struct thread *t;
 
-	if (c->not_fast == (NOT_FAST_GUEST | NOT_FAST_RESCHED) && leave_with_machines(c))
+	if (c->not_fast == (NOT_FAST_GUEST | NOT_FAST_RESCHED) && leave_with_guests(c))
 		return;
 	if (unlikely(c->not_fast & ~NOT_FAST_RESCHED) && c->tangled & TANGLED_EVENTS)
 		event_sample(c);
@@ -311,4 +314,3 @@ void sched_give_way(void)
 	if (unlikely(!yield_simply(c)))
 		yield_slowly(c);
 }
-

@@ -297,6 +297,86 @@ TEST(helping_through_a_chain)
 	CHECK_OK(first->result);
 }
 
+#define ROUNDS 24
+
+/* Of an urgent thread that is woken by the server in the middle of its work for somebody else. */
+struct urgent {
+	takt_slot gate;
+	uint64_t got[ROUNDS];
+	int result[ROUNDS];
+};
+
+/* Label 1: triggers the irq first. The answer is the next number. */
+static void serve_and_trigger(void *irq)
+{
+	struct takt_msg m = {0};
+
+	CHECK_OK(takt_wait(&m, TAKT_NEVER));
+	for (;;) {
+		if (TAKT_TAG_LABEL(m.tag))
+			CHECK_OK(takt_irq_trigger((takt_slot)(uintptr_t)irq));
+		m.tag = TAKT_TAG(0, 1, 0);
+		m.w[0]++;
+		CHECK_OK(takt_reply_wait(&m, TAKT_NEVER));
+	}
+}
+
+/* A plain call, one that fails, one that would end at some time. */
+static int call_by_kind(takt_slot gate, unsigned kind, uint64_t *w)
+{
+	struct takt_msg m = {.tag = TAKT_TAG(0, 1, kind == 1), .w = {*w}, .cap = {SLOT_THREAD}};
+	int err = takt_call_until(gate, &m, kind == 2 ? in_ms(100) : TAKT_NEVER);
+
+	*w = m.w[0];
+	return err;
+}
+
+static void call_when_woken(void *arg)
+{
+	struct urgent *u = arg;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct takt_msg m = {0};
+
+		CHECK_OK(takt_wait(&m, TAKT_NEVER));
+		u->got[i] = 1000 + i;
+		u->result[i] = call_by_kind(u->gate, i % 3, &u->got[i]);
+	}
+}
+
+/* Between the urgent call, the busy server and the answer nothing else happens. */
+TEST(helping_at_once)
+{
+	takt_slot irq = slot_new();
+	struct worker *w = worker_new(call_when_woken, NULL), *server;
+	struct urgent *u = pool_new(sizeof(*u));
+	uint64_t refused = 0;
+	int error;
+
+	CHECK_OK(takt_factory_create(test_factory, TAKT_IRQ, 0, takt_name("kick"), irq));
+	server = worker_new(serve_and_trigger, (void *)(uintptr_t)irq);
+	server->passive = true;
+	worker_make(server);
+	u->gate = gate_new(server->slot, 0);
+	w->arg = u;
+	w->prio = TEST_PRIO + 5;
+	worker_make(w);
+	CHECK_OK(takt_irq_bind_thread(irq, w->slot, 1));
+	worker_start(server);
+	worker_start(w);
+	error = call_by_kind(u->gate, 1, &refused);
+	CHECK(error < 0);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct takt_msg m;
+
+		CHECK_OK(call_words(u->gate, 1, i, 0, &m));
+		CHECK_EQ(m.w[0], i + 1);
+		CHECK_EQ(u->got[i], 1000 + i + (i % 3 != 1)); /* it has run already */
+		CHECK_ERR(u->result[i], i % 3 == 1 ? error : 0);
+	}
+	worker_join(w);
+}
+
 /* Callers that found the server busy are served by priority, not in the order of their coming. */
 TEST(urgent_callers_first)
 {
@@ -543,6 +623,7 @@ static const struct test tests[] = {
 	T(helping_a_busy_server),
 	T(helping_a_busy_passive_server),
 	T(helping_through_a_chain),
+	T(helping_at_once),
 	T(urgent_callers_first),
 	T(callers_of_other_cpus_queue),
 	T(callers_of_other_cpus_get_a_server_free),
