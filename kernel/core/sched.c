@@ -191,8 +191,12 @@ static NOINLINE void leave_slowly(struct cpu *c)
 	bool chosen = false;
 	struct thread *t;
 
-	if (c->not_fast == (NOT_FAST_GUEST | NOT_FAST_RESCHED) && leave_with_guests(c))
-		return;
+	/* From a native thread this is rare enough to be looked for first. */
+	if (c->not_fast == (NOT_FAST_GUEST | NOT_FAST_RESCHED) ||
+	    (c->not_fast == NOT_FAST_RESCHED && c->next && c->next->home->in_guest)) {
+		if (leave_with_guests(c))
+			return;
+	}
 	if (unlikely(c->not_fast & ~NOT_FAST_RESCHED) && c->tangled & TANGLED_EVENTS)
 		event_sample(c);
 	for (;;) {
