@@ -238,7 +238,7 @@ int memory_op_sync(struct object *self, u64 rights, struct invocation *in)
 
 /* --- Destroy --------------------------------------------------------------------------------- */
 
-#define CLEAR_STEP (2 * PAGE_SIZE)
+#define CLEAR_STEP 16 /* pages; an interrupt that waits ends the step after any of them */
 #define MANY_USES 16 /* to take one out of their set is a step of its own */
 
 int memory_teardown(struct memory *m, u64 *round)
@@ -267,7 +267,9 @@ int memory_teardown(struct memory *m, u64 *round)
 		return err ? err : E_RESTART;
 	}
 	if (m->kind == TAKT_MEMORY_RAM && m->writable && m->cleared < m->size) {
-		for (u64 i = 0; i < CLEAR_STEP && m->cleared < m->size; i += PAGE_SIZE) {
+		for (unsigned i = 0; i < CLEAR_STEP && m->cleared < m->size; i++) {
+			if (i && irq_waiting())
+				break;
 			arch_clear_frame(PADDR(m->base + m->cleared));
 			m->cleared += PAGE_SIZE;
 		}
