@@ -14,12 +14,10 @@
  * x12 the thread to switch to; x13..x17 scratch.
  */
 #include <arch/offsets.h>
+#include <arch/syndrome.h>
 #include <takt/invoke.h>
 #include <takt/types.h>
 
-#define EC_SVC64 0x15
-#define EC_HVC64 0x16
-#define EC_DATA_LOWER 0x24
 #define STATE_RUN 1
 #define STATE_WAIT 2
 #define STATE_OPEN 3

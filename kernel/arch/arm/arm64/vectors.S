@@ -12,10 +12,9 @@
  * changed, the rest is saved, before sched_leave; everything comes from memory then.
  */
 #include <arch/offsets.h>
+#include <arch/syndrome.h>
 #include <takt/invoke.h>
 #include <takt/types.h>
-
-#define EC_SVC64 0x15
 
 	/* What C does not clobber; x0..x3 are free. But for SPSR. */
 	.macro save_registers

@@ -3,25 +3,10 @@
 #define ARCH_TRAP_H
 
 #include <arch/inline.h>
+#include <arch/syndrome.h>
 #include <core/types.h>
 
 #define ESR_CLASS(esr) ((unsigned)((esr) >> 26) & 0x3f)
-#define EC_UNKNOWN 0x00
-#define EC_WFX 0x01
-#define EC_FP 0x07
-#define EC_ILLEGAL 0x0e
-#define EC_SVC64 0x15
-#define EC_HVC64 0x16
-#define EC_SMC64 0x17
-#define EC_SYSREG 0x18
-#define EC_INSN_LOWER 0x20
-#define EC_INSN_EL2 0x21
-#define EC_PC_ALIGN 0x22
-#define EC_DATA_LOWER 0x24
-#define EC_DATA_EL2 0x25
-#define EC_SP_ALIGN 0x26
-#define EC_SERROR 0x2f
-#define EC_BRK 0x3c
 
 void trap_init_cpu(void);
 
