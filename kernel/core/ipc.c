@@ -255,6 +255,12 @@ void ipc_message(struct thread *caller, struct thread *s)
 		ipc_fail(caller, err);
 }
 
+/* Whom it calls may run at once: it is what the CPU ran, and nothing is to end the call. */
+static inline bool runs_unbounded(const struct cpu *c, const struct thread *caller)
+{
+	return c->thread == caller && caller->deadline == TAKT_NEVER;
+}
+
 static void call_local(struct thread *caller, struct thread *s)
 {
 	struct cpu *c = this_cpu();
@@ -272,7 +278,7 @@ static void call_local(struct thread *caller, struct thread *s)
 		return;
 	}
 	if (caller->state == THREAD_OPEN) {
-		if (c->thread == caller && caller->deadline == TAKT_NEVER)
+		if (runs_unbounded(c, caller))
 			c->thread = s;
 		else
 			c->resched = true;
@@ -282,8 +288,7 @@ static void call_local(struct thread *caller, struct thread *s)
 	caller->peer = s;
 	caller->peer_birth = s->object.birth;
 	/* Helping it is what the dispatcher would come to, where it has decided all else. */
-	if (c->thread == caller && caller->deadline == TAKT_NEVER && !c->not_fast &&
-	    s->wait_word == RUN_PLAINLY) {
+	if (runs_unbounded(c, caller) && !c->not_fast && s->wait_word == RUN_PLAINLY) {
 		c->tangled = TANGLED_CALLS;
 		c->thread = s;
 	} else {
@@ -503,18 +508,15 @@ void ipc_reply_wait(struct thread *self)
 	if (caller && !remote && caller->wait_word == RUN_PLAINLY && self->wait_word == RUN_PLAINLY &&
 	    c->thread == self && !self->pending && self->deadline == TAKT_NEVER &&
 	    list_empty(&self->wanters)) {
+		self->state = THREAD_WAIT;
 		/* As fast_reply in assembly: no help on the way, so the caller is what the SC runs
 		 * next. */
 		if (!c->not_fast) {
-			self->state = THREAD_WAIT;
 			c->thread = caller;
 			return;
 		}
-		if (c->not_fast == NOT_FAST_CALLS) {
-			self->state = THREAD_WAIT;
-			if (serve_helper(c, self))
-				return;
-		}
+		if (c->not_fast == NOT_FAST_CALLS && serve_helper(c, self))
+			return;
 	}
 	begin_wait(self);
 }

@@ -12,7 +12,6 @@
 #include <core/dispatch.h>
 #include <core/event.h>
 #include <core/inbox.h>
-#include <core/ipc.h>
 #include <core/log.h>
 #include <core/sched.h>
 #include <core/trace.h>
@@ -191,12 +190,12 @@ static NOINLINE void leave_slowly(struct cpu *c)
 	bool chosen = false;
 	struct thread *t;
 
-	/* From a native thread this is rare enough to be looked for first. */
-	if (c->not_fast == (NOT_FAST_GUEST | NOT_FAST_RESCHED) ||
-	    (c->not_fast == NOT_FAST_RESCHED && c->next && c->next->home->in_guest)) {
-		if (leave_with_guests(c))
-			return;
-	}
+	/* From a machine's guest to whomever, or from native code to a guest: leave_simply did the
+	 * rest. */
+	if ((c->not_fast == (NOT_FAST_GUEST | NOT_FAST_RESCHED) ||
+	     (c->not_fast == NOT_FAST_RESCHED && c->next && c->next->home->in_guest)) &&
+	    leave_with_guests(c))
+		return;
 	if (unlikely(c->not_fast & ~NOT_FAST_RESCHED) && c->tangled & TANGLED_EVENTS)
 		event_sample(c);
 	for (;;) {

@@ -14,6 +14,7 @@
  * x12 the thread to switch to; x13..x17 scratch.
  */
 #include <arch/offsets.h>
+#include <arch/registers.h>
 #include <arch/syndrome.h>
 #include <takt/invoke.h>
 #include <takt/types.h>
@@ -90,10 +91,7 @@
 	.text
 	.global slow
 slow:
-	stp	x0, x1, [sp, #FRAME_X(0)]
-	stp	x2, x3, [sp, #FRAME_X(2)]
-	stp	x4, x5, [sp, #FRAME_X(4)]
-	stp	x6, x7, [sp, #FRAME_X(6)]
+	save_x0_x7
 	b	lower_sync_slow
 
 #if FAST
@@ -111,16 +109,8 @@ not_call:
 	cmp	w9, #EC_DATA_LOWER
 	ccmp	w9, #EC_HVC64, #4, ne
 	b.ne	slow
-	stp	x0, x1, [sp, #FRAME_X(0)]
-	stp	x2, x3, [sp, #FRAME_X(2)]
-	stp	x4, x5, [sp, #FRAME_X(4)]
-	stp	x6, x7, [sp, #FRAME_X(6)]
-	stp	x18, x19, [sp, #FRAME_X(18)]
-	stp	x20, x21, [sp, #FRAME_X(20)]
-	stp	x22, x23, [sp, #FRAME_X(22)]
-	stp	x24, x25, [sp, #FRAME_X(24)]
-	stp	x26, x27, [sp, #FRAME_X(26)]
-	stp	x28, x29, [sp, #FRAME_X(28)]
+	save_x0_x7
+	save_x18_x29
 	mrs	x9, sp_el0
 	mrs	x12, elr_el2
 	mrs	x13, spsr_el2
@@ -163,10 +153,7 @@ not_guest:
 
 	/* A monitor's resume. What the guest's exit does not give back is not saved here. */
 fast_resume:
-	stp	x0, x1, [sp, #FRAME_X(0)]
-	stp	x2, x3, [sp, #FRAME_X(2)]
-	stp	x4, x5, [sp, #FRAME_X(4)]
-	stp	x6, x7, [sp, #FRAME_X(6)]
+	save_x0_x7
 	str	x30, [sp, #FRAME_X(30)]
 	ldr	x12, [x10, #CPU_STACK_TOP]
 	mov	x13, sp
@@ -266,12 +253,7 @@ fast_call:
 
 	/* From x11 to x12, whose x0 is 0 and x1..x8 are as they are now. */
 fast_switch:
-	stp	x18, x19, [sp, #FRAME_X(18)]
-	stp	x20, x21, [sp, #FRAME_X(20)]
-	stp	x22, x23, [sp, #FRAME_X(22)]
-	stp	x24, x25, [sp, #FRAME_X(24)]
-	stp	x26, x27, [sp, #FRAME_X(26)]
-	stp	x28, x29, [sp, #FRAME_X(28)]
+	save_x18_x29
 	mrs	x9, sp_el0
 	mrs	x13, elr_el2
 	mrs	x15, tpidr_el0
@@ -301,16 +283,8 @@ fast_switch:
 	msr	elr_el2, x13
 	msr	spsr_el2, xzr		/* no flags survive a system call */
 	msr	sp_el0, x9
-	ldp	x28, x29, [sp, #FRAME_X(28)]
-	ldp	x26, x27, [sp, #FRAME_X(26)]
-	ldp	x24, x25, [sp, #FRAME_X(24)]
-	ldp	x22, x23, [sp, #FRAME_X(22)]
-	ldp	x20, x21, [sp, #FRAME_X(20)]
-	ldp	x18, x19, [sp, #FRAME_X(18)]
-	ldp	x16, x17, [sp, #FRAME_X(16)]
-	ldp	x14, x15, [sp, #FRAME_X(14)]
-	ldp	x12, x13, [sp, #FRAME_X(12)]
-	ldp	x10, x11, [sp, #FRAME_X(10)]
+	load_x18_x29
+	load_x10_x17
 	ldr	x9, [sp, #FRAME_X(9)]
 	mov	x0, #0
 	eret
@@ -340,10 +314,7 @@ other_call:
 	b.eq	slow
 	mov	x16, sp
 	ldr	x17, [x10, #CPU_STACK_TOP]
-	stp	x0, x1, [sp, #FRAME_X(0)]
-	stp	x2, x3, [sp, #FRAME_X(2)]
-	stp	x4, x5, [sp, #FRAME_X(4)]
-	stp	x6, x7, [sp, #FRAME_X(6)]
+	save_x0_x7
 	ldr	x9, [sp, #FRAME_X(14)]
 	str	x30, [sp, #FRAME_X(30)]
 	sub	sp, x17, #INVOCATION_SIZE
@@ -365,10 +336,7 @@ other_call:
 	ldp	x6, x7, [sp, #INVOCATION_W(4)]
 	mov	sp, x16
 	ldr	x30, [sp, #FRAME_X(30)]
-	ldp	x16, x17, [sp, #FRAME_X(16)]
-	ldp	x14, x15, [sp, #FRAME_X(14)]
-	ldp	x12, x13, [sp, #FRAME_X(12)]
-	ldp	x10, x11, [sp, #FRAME_X(10)]
+	load_x10_x17
 	ldp	x8, x9, [sp, #FRAME_X(8)]
 	mov	x0, #0
 	mov	x1, #0
@@ -404,10 +372,7 @@ irq_call:
 
 	/* The answer to a slot without an object needs nothing but the registers used so far. */
 no_object:
-	ldp	x16, x17, [sp, #FRAME_X(16)]
-	ldp	x14, x15, [sp, #FRAME_X(14)]
-	ldp	x12, x13, [sp, #FRAME_X(12)]
-	ldp	x10, x11, [sp, #FRAME_X(10)]
+	load_x10_x17
 	ldr	x9, [sp, #FRAME_X(9)]
 	mov	x0, #E_CAP
 	mov	x1, #0

@@ -12,18 +12,14 @@
  * changed, the rest is saved, before sched_leave; everything comes from memory then.
  */
 #include <arch/offsets.h>
+#include <arch/registers.h>
 #include <arch/syndrome.h>
 #include <takt/invoke.h>
 #include <takt/types.h>
 
 	/* What C does not clobber; x0..x3 are free. But for SPSR. */
 	.macro save_registers
-	stp	x18, x19, [sp, #144]
-	stp	x20, x21, [sp, #160]
-	stp	x22, x23, [sp, #176]
-	stp	x24, x25, [sp, #192]
-	stp	x26, x27, [sp, #208]
-	stp	x28, x29, [sp, #224]
+	save_x18_x29
 	mrs	x1, sp_el0
 	str	x1, [sp, #248]
 	.endm
@@ -56,22 +52,12 @@
 	.endm
 
 	.macro save_scratch
-	stp	x0, x1, [sp, #0]
-	stp	x2, x3, [sp, #16]
-	stp	x4, x5, [sp, #32]
-	stp	x6, x7, [sp, #48]
-	stp	x8, x9, [sp, #64]
-	stp	x10, x11, [sp, #80]
-	stp	x12, x13, [sp, #96]
-	stp	x14, x15, [sp, #112]
-	stp	x16, x17, [sp, #128]
+	save_x0_x7
+	save_x8_x17
 	.endm
 
 	.macro restore_scratch
-	ldp	x16, x17, [sp, #128]
-	ldp	x14, x15, [sp, #112]
-	ldp	x12, x13, [sp, #96]
-	ldp	x10, x11, [sp, #80]
+	load_x10_x17
 	ldp	x8, x9, [sp, #64]
 	ldp	x6, x7, [sp, #48]
 	ldp	x4, x5, [sp, #32]
@@ -91,12 +77,7 @@
 	msr	spsr_el2, x3
 	ldp	x30, x1, [sp, #240]
 	msr	sp_el0, x1
-	ldp	x28, x29, [sp, #224]
-	ldp	x26, x27, [sp, #208]
-	ldp	x24, x25, [sp, #192]
-	ldp	x22, x23, [sp, #176]
-	ldp	x20, x21, [sp, #160]
-	ldp	x18, x19, [sp, #144]
+	load_x18_x29
 	restore_scratch
 	return
 	.endm
@@ -122,11 +103,7 @@ vectors:
 	/* EL0 or EL1, AArch64: the two that count are in their vectors as a whole, which saves a branch. */
 	.balign 128
 lower_sync:
-	stp	x8, x9, [sp, #FRAME_X(8)]
-	stp	x10, x11, [sp, #FRAME_X(10)]
-	stp	x12, x13, [sp, #FRAME_X(12)]
-	stp	x14, x15, [sp, #FRAME_X(14)]
-	stp	x16, x17, [sp, #FRAME_X(16)]
+	save_x8_x17
 #if FAST
 	mrs	x9, esr_el2
 	mrs	x10, tpidr_el2
@@ -216,12 +193,7 @@ leave_loaded:
 	 * SPSR_EL2 is the kernel's own. */
 leave_upcall:
 	sub	x0, x0, #3
-	stp	x18, x19, [x0, #144]
-	stp	x20, x21, [x0, #160]
-	stp	x22, x23, [x0, #176]
-	stp	x24, x25, [x0, #192]
-	stp	x26, x27, [x0, #208]
-	stp	x28, x29, [x0, #224]
+	save_x18_x29	x0
 	ldr	x30, [sp, #240]
 	mrs	x1, sp_el0
 	mrs	x2, elr_el2
