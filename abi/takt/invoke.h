@@ -2,8 +2,8 @@
 /*
  * The one system call.
  *
- * AArch64: SVC #0 at EL0. Every register that is not listed as a result keeps its value; call and
- * reply_wait do not keep the condition flags.
+ * AArch64: SVC #0 at EL0. x14 and x18..x30 keep their values, as do SP and the FP/SIMD registers. What
+ * is afterwards in x9..x13, x15..x17 and the condition flags is unspecified, and nobody else's.
  *
  *   reg       in                                   out
  *   x0        slot of the invoked capability       0 or a negative takt_error
@@ -11,7 +11,7 @@
  *   x2..x7    message words 0..5                   message words 0..5
  *   x8        flavour (enum takt_flavour)          badge of the gate called (wait, reply_wait)
  *   x9        deadline in ticks, if TAKT_F_DEADLINE
- *   x10..x13  slots of the capabilities passed     (kept)
+ *   x10..x13  slots of the capabilities passed
  *   x14       first slot of the receive window, 0 for none: 4 slots for what a message brings, or
  *             the slot for the capability that a kernel operation makes
  *

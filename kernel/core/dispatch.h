@@ -211,7 +211,7 @@ static inline void end_wait(struct thread *t, u64 badges)
  * pending, and no SC is parked on it. */
 static inline bool waits_simply(const struct thread *t)
 {
-	return likely(t->wait_word == WAIT_PLAINLY) && likely(t->sc[0]) && likely(!t->timer.queued);
+	return likely(t->wait_word == WAIT_PLAINLY) && likely(t->sc[0]);
 }
 
 /* A signal for t, and hand_over() does the rest. False: nothing was done. */

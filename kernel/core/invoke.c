@@ -234,11 +234,21 @@ void invoke_here(struct thread *caller)
 		invoke(caller);
 }
 
+/* It is forgotten when the thread goes on: leave_slowly(), which therefore is to be the way. */
+static void take_deadline(struct thread *t, u64 deadline)
+{
+	t->deadline = deadline;
+	t->timed = deadline != TAKT_NEVER;
+	if (t->timed)
+		this_cpu()->resched = true;
+}
+
 void syscall_entry(struct thread *t)
 {
 	u64 flavour = t->regs->x[8];
 
-	t->deadline = flavour & TAKT_F_DEADLINE ? t->regs->x[9] : TAKT_NEVER;
+	if (unlikely(flavour & TAKT_F_DEADLINE))
+		take_deadline(t, t->regs->x[9]);
 	switch (flavour & TAKT_FLAVOUR_MASK) {
 	case TAKT_CALL:
 		invoke(t);

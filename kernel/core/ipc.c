@@ -209,8 +209,10 @@ static int connect(struct thread *caller, struct thread *s, bool remote)
 		err = transfer(caller, s, caller->may_transfer);
 	if (err)
 		return err;
-	if (unlikely(s->timer.queued))
+	if (unlikely(s->timed)) {
 		timerq_remove(&this_cpu()->timers, &s->timer);
+		thread_untimed(s);
+	}
 	s->regs->x[0] = 0;
 	s->regs->x[8] = caller->badge;
 	s->caller = caller;
@@ -242,6 +244,7 @@ void ipc_message(struct thread *caller, struct thread *s)
 	}
 	if (s->state != THREAD_WAIT) {
 		list_add_tail(&s->wanters, &caller->want_link);
+		s->wanted = true;
 		if (local(caller))
 			caller->peer = s; /* for who looks for circles */
 		/* They are served on the server's own time, which is to get it free as well: whom it
@@ -334,6 +337,7 @@ static void drop_wanters(struct thread *t)
 		list_del(&w->want_link);
 		ipc_fail(w, TAKT_E_GONE);
 	}
+	t->wanted = false;
 }
 
 /*
@@ -451,6 +455,7 @@ static void serve_wanter(struct thread *self)
 		list_del(&caller->want_link);
 		ipc_message(caller, self);
 	}
+	self->wanted = !list_empty(&self->wanters);
 }
 
 static inline void take_signals(struct thread *self)
@@ -459,8 +464,7 @@ static inline void take_signals(struct thread *self)
 
 	regs->x[0] = 0;
 	regs->x[1] = TAKT_TAG_IRQ;
-	regs->x[2] = self->pending;
-	self->pending = 0;
+	regs->x[2] = thread_signals(self);
 }
 
 static void begin_wait(struct thread *self)
@@ -506,8 +510,7 @@ void ipc_reply_wait(struct thread *self)
 	if (caller)
 		reply(self, caller);
 	if (caller && !remote && caller->wait_word == RUN_PLAINLY && self->wait_word == RUN_PLAINLY &&
-	    c->thread == self && !self->pending && self->deadline == TAKT_NEVER &&
-	    list_empty(&self->wanters)) {
+	    c->thread == self && !self->news) {
 		self->state = THREAD_WAIT;
 		/* As fast_reply in assembly: no help on the way, so the caller is what the SC runs
 		 * next. */
@@ -537,6 +540,7 @@ void thread_wake(struct thread *t)
 	struct cpu *c = this_cpu();
 
 	timerq_remove(&c->timers, &t->timer);
+	thread_untimed(t);
 	t->state = THREAD_RUN;
 	if (t->repeat) {
 		t->repeat = false;
@@ -570,7 +574,8 @@ void thread_signal(struct thread *t, u64 badges)
 	struct cpu *c = this_cpu();
 
 	t->pending |= badges;
-	if (likely(t->wait_word == WAIT_PLAINLY && sc && !t->timer.queued)) {
+	t->signalled = t->pending != 0;
+	if (likely(t->wait_word == WAIT_PLAINLY && sc)) {
 		take_signals(t); /* thread_wake, where nothing else is to do */
 		t->state = THREAD_RUN;
 		if (c->not_fast || !hand_over(c, sc, t))
@@ -605,7 +610,6 @@ void ipc_fault(struct thread *t, u64 syndrome, u64 address)
 	}
 	t->faulted = true;
 	t->fault_verdict = FAULT_UNHANDLED;
-	t->deadline = TAKT_NEVER;
 	ipc_call(t, container_of(gate, struct gate, object), false);
 	if (unlikely(t->state == THREAD_RUN)) { /* the call failed */
 		t->faulted = false;

@@ -225,6 +225,8 @@ static NOINLINE void leave_slowly(struct cpu *c)
 		if (c->tangled & TANGLED_EVENTS)
 			event_hint(c);
 	}
+	if (unlikely(c->thread->timed))
+		thread_untimed(c->thread);
 	context_load(c, c->thread);
 	if (unlikely(c->thread->in_guest && c->thread->kind == TAKT_THREAD_MACHINE))
 		machine_before_guest(c->thread);

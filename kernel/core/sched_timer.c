@@ -27,6 +27,10 @@ static void thread_timer_due(struct thread *t)
 {
 	switch ((enum thread_state)t->state) {
 	case THREAD_WAIT:
+		if (!t->timed) { /* a monitor: it is its guest's */
+			machine_timer_due(t);
+			break;
+		}
 		t->regs->x[0] = (u64)TAKT_E_TIMEOUT;
 		thread_wake(t);
 		break;

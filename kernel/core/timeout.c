@@ -52,7 +52,7 @@ void ipc_timeout(const struct sc *sc)
 	t->fault_verdict = FAULT_RESUME;
 	t->fault_syndrome = sc->object.birth;
 	t->fault_address = sc->refill.time;
-	t->deadline = TAKT_NEVER;
+	thread_untimed(t);
 	t->state = THREAD_BLOCKED;
 	t->peer = NULL;
 	t->badge = g->badge;

@@ -71,9 +71,8 @@ void vcpu_exit(struct thread *t, unsigned reason, u64 esr, u64 far)
 
 static NOINLINE void leave_for_event(struct thread *t)
 {
-	u64 events = t->pending;
+	u64 events = thread_signals(t);
 
-	t->pending = 0;
 	if (t->kind == TAKT_THREAD_PV)
 		t->pv->events = events;
 	else

@@ -246,7 +246,7 @@ int thread_op_start(struct object *self, u64 rights, struct invocation *in)
 	t->in_guest = false;
 	t->faulted = false;
 	t->regs = &t->frame;
-	t->pending = 0;
+	(void)thread_signals(t);
 	irq_timers_go_on(t);
 	t->state = THREAD_RUN;
 	thread_activate(t); /* an interrupt that brings an SC may have come meanwhile */

@@ -60,6 +60,7 @@ struct thread {
 			bool timed_out : 1;  /* to its time-out gate */
 			bool has_events : 1; /* vCPU: `events` is not 0 */
 			bool has_late : 1; /* vCPU: `late` is not empty */
+			bool timed : 1;	   /* `deadline` is not TAKT_NEVER */
 			bool remote_caller; /* `caller` lives on another CPU */
 		};
 	};
@@ -70,8 +71,15 @@ struct thread {
 	struct thread *caller; /* who is owed a reply */
 	struct thread *peer;   /* whom it calls */
 	u64 peer_birth;
-	u64 deadline; /* of the call or wait; TAKT_NEVER */
+	u64 deadline; /* of the call or wait; TAKT_NEVER, and always where it runs outside the kernel */
 	u64 pending;  /* badges of irqs that arrived */
+	union {
+		u16 news; /* 0: when it waits, it will wait */
+		struct {
+			bool signalled; /* `pending` is not 0 */
+			bool wanted;	/* `wanters` is not empty, or was not lately */
+		};
+	};
 	struct list wanters; /* remote callers that found it busy */
 	struct timer timer;
 	struct fpstate fp;
@@ -164,6 +172,23 @@ int thread_quench(struct thread *t, struct invocation *in) MUST_CHECK;
 /* One step of its end. 0 when all is done. */
 int thread_teardown(struct thread *t, struct invocation *in) MUST_CHECK;
 void thread_reclaim(struct thread *t);
+
+/* Takes the badges that are pending. */
+static inline u64 thread_signals(struct thread *t)
+{
+	u64 badges = t->pending;
+
+	t->pending = 0;
+	t->signalled = false;
+	return badges;
+}
+
+/* What it did with a deadline is over. */
+static inline void thread_untimed(struct thread *t)
+{
+	t->deadline = TAKT_NEVER;
+	t->timed = false;
+}
 
 /* Or badges into `pending`, and wake it if it waits. On its CPU only. */
 void thread_signal(struct thread *t, u64 badges);

@@ -218,36 +218,43 @@ TEST(empty_slots)
 /* --- The system call -------------------------------------------------------------------------- */
 
 /* Where all registers can be seen: in[] and out[] are x0..x30 and the flags. */
-static uint64_t in[32], out[32];
+struct raw {
+	uint64_t in[32], out[32];
+};
+static struct raw own;
+
+#define OWN 0xabcdul
+#define SERVERS 0x5e1ful
+#define KERNEL_SHIFT 38 /* where the kernel's addresses begin; user level has none up there */
 
 #define PAIRS(X) X(0, 1) X(2, 3) X(4, 5) X(6, 7) X(8, 9) X(10, 11) X(12, 13) X(14, 15)            \
 	X(16, 17) X(18, 19) X(20, 21) X(22, 23) X(24, 25) X(26, 27) X(28, 29)
 
 /* Loads in[], does the call, stores out[]. The stack keeps what the compiler needs. */
-void raw_call(void);
+void raw_call(struct raw *r);
 __asm__(".text\n"
 	".global raw_call\n"
 	"raw_call:\n"
-	"	stp	x29, x30, [sp, #-96]!\n"
+	"	stp	x29, x30, [sp, #-112]!\n"
 	"	stp	x19, x20, [sp, #16]\n"
 	"	stp	x21, x22, [sp, #32]\n"
 	"	stp	x23, x24, [sp, #48]\n"
 	"	stp	x25, x26, [sp, #64]\n"
 	"	stp	x27, x28, [sp, #80]\n"
-	"	adrp	x30, raw_in\n"
-	"	ldr	x30, [x30, :lo12:raw_in]\n"
+	"	str	x0, [sp, #96]\n"
+	"	mov	x30, x0\n"
 	"	ldr	x0, [x30, #248]\n"
 	"	msr	nzcv, x0\n"
 #define LOAD(a, b) "	ldp	x" #a ", x" #b ", [x30, #" #a "*8]\n"
 	PAIRS(LOAD)
 	"	ldr	x30, [x30, #240]\n"
 	"	svc	#0\n"
-	"	str	x30, [sp, #-16]!\n"
-	"	adrp	x30, raw_out\n"
-	"	ldr	x30, [x30, :lo12:raw_out]\n"
+	"	str	x30, [sp, #104]\n"
+	"	ldr	x30, [sp, #96]\n"
+	"	add	x30, x30, #256\n"
 #define STORE(a, b) "	stp	x" #a ", x" #b ", [x30, #" #a "*8]\n"
 	PAIRS(STORE)
-	"	ldr	x0, [sp], #16\n"
+	"	ldr	x0, [sp, #104]\n"
 	"	str	x0, [x30, #240]\n"
 	"	mrs	x0, nzcv\n"
 	"	str	x0, [x30, #248]\n"
@@ -256,65 +263,108 @@ __asm__(".text\n"
 	"	ldp	x23, x24, [sp, #48]\n"
 	"	ldp	x25, x26, [sp, #64]\n"
 	"	ldp	x27, x28, [sp, #80]\n"
-	"	ldp	x29, x30, [sp], #96\n"
+	"	ldp	x29, x30, [sp], #112\n"
 	"	ret\n");
-extern uint64_t *const raw_in, *const raw_out;
-uint64_t *const raw_in = in, *const raw_out = out;
 
 static void raw(uint64_t flavour, takt_slot slot, uint64_t tag)
 {
 	for (unsigned i = 0; i < 31; i++)
-		in[i] = 0xabcd000000000000 + i;
-	in[31] = 0x60000000; /* Z, C */
-	in[0] = slot;
-	in[1] = tag;
-	in[8] = flavour;
-	raw_call();
+		own.in[i] = OWN << 48 | i;
+	own.in[31] = 0x60000000; /* Z, C */
+	own.in[0] = slot;
+	own.in[1] = tag;
+	own.in[8] = flavour;
+	raw_call(&own);
 }
 
-static void check_kept(unsigned first)
+/* x14 and those from x18 on are kept. The others are free: what is there is not the kernel's, and
+ * nobody else's. */
+static void check_registers(const struct raw *r, uint64_t others)
 {
-	for (unsigned i = first; i < 32; i++)
-		CHECK_EQ(out[i], in[i]);
+	for (unsigned i = 9; i < 31; i++) {
+		if (i == 14 || i >= 18) {
+			CHECK_EQ(r->out[i], r->in[i]);
+		} else {
+			CHECK(r->out[i] >> 48 != others);
+			CHECK(r->out[i] >> 48 == r->in[i] >> 48 || !(r->out[i] >> KERNEL_SHIFT));
+		}
+	}
+}
+
+static void check_kept(void)
+{
+	check_registers(&own, SERVERS);
+	CHECK_EQ(own.out[31], own.in[31]);
 }
 
 TEST(registers_survive_an_operation)
 {
 	raw(TAKT_CALL, TAKT_ROOT_MEMORY, TAKT_TAG(TAKT_MEMORY_INFO, 0, 0));
-	CHECK_EQ(out[0], 0);
-	CHECK_EQ(out[1], 0);
-	check_kept(9);
+	CHECK_EQ(own.out[0], 0);
+	CHECK_EQ(own.out[1], 0);
+	check_kept();
 	raw(TAKT_CALL, 0, 0);
-	CHECK_EQ(out[0], TAKT_E_CAP);
-	check_kept(2);
+	CHECK_EQ(own.out[0], TAKT_E_CAP);
+	check_kept();
+}
+
+/* The same, from the other side. */
+static struct raw servers;
+
+static void server_raw(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < 31; i++)
+		servers.in[i] = SERVERS << 48 | i;
+	servers.in[31] = 0x90000000; /* N, V */
+	servers.in[1] = 0;
+	servers.in[8] = TAKT_REPLY_WAIT;
+	for (;;) {
+		raw_call(&servers);
+		servers.in[1] = servers.out[1];
+		memcpy(&servers.in[2], &servers.out[2], 6 * sizeof(uint64_t));
+		servers.in[2]++;
+	}
+}
+
+static void check_call(takt_slot gate, unsigned words)
+{
+	raw(TAKT_CALL, gate, TAKT_TAG(0, words, 0));
+	CHECK_EQ(own.out[0], 0);
+	CHECK_EQ(own.out[1], TAKT_TAG(0, words, 0));
+	CHECK_EQ(own.out[2], own.in[2] + 1);
+	CHECK_EQ(own.out[3], own.in[3]);
+	CHECK_EQ(own.out[7], own.in[7]);
+	check_registers(&own, SERVERS);
+	/* The flags are not kept; but they are nobody else's. */
+	CHECK(own.out[31] == 0 || own.out[31] == own.in[31]);
+
+	CHECK_EQ(servers.out[0], 0);
+	CHECK_EQ(servers.out[8], 77);
+	CHECK_EQ(servers.out[2], own.in[2]);
+	check_registers(&servers, OWN);
+	CHECK(servers.out[31] == 0 || servers.out[31] == servers.in[31]);
 }
 
 TEST(registers_survive_a_call)
 {
-	struct worker *w = worker_new(server_echo, NULL);
+	struct worker *w = worker_new(server_raw, NULL);
 	takt_slot gate;
 
 	worker_make(w);
-	gate = gate_new(w->slot, 0);
+	gate = gate_new(w->slot, 77);
 	worker_start(w);
 	for (unsigned i = 0; i < 4; i++) {
-		raw(TAKT_CALL, gate, TAKT_TAG(0, 2, 0));
-		CHECK_EQ(out[0], 0);
-		CHECK_EQ(out[1], TAKT_TAG(0, 2, 0));
-		CHECK_EQ(out[2], in[2] + 1);
-		CHECK_EQ(out[3], in[3] + 1);
-		/* The flags are not kept; but they are nobody else's. */
-		CHECK(out[31] == 0 || out[31] == in[31]);
-		out[31] = in[31];
-		check_kept(9);
+		check_call(gate, 2);
+		check_call(gate, 9);
 	}
 }
 
 TEST(registers_survive_yield)
 {
 	raw(TAKT_YIELD, 0, 0);
-	CHECK_EQ(out[0], 0);
-	check_kept(9);
+	CHECK_EQ(own.out[0], 0);
+	check_kept();
 }
 
 TEST(unknown_flavours)
@@ -323,8 +373,8 @@ TEST(unknown_flavours)
 
 	for (unsigned i = 0; i < sizeof(flavours) / sizeof(flavours[0]); i++) {
 		raw(flavours[i], TAKT_ROOT_TASK, 0);
-		CHECK_EQ(out[0], TAKT_E_OP);
-		check_kept(2);
+		CHECK_EQ(own.out[0], TAKT_E_OP);
+		check_kept();
 	}
 }
 
@@ -335,21 +385,20 @@ TEST(vcpu_flavours_are_not_for_plain_threads)
 
 	for (unsigned i = 0; i < sizeof(flavours) / sizeof(flavours[0]); i++) {
 		raw(flavours[i], TAKT_ROOT_TASK, 0);
-		CHECK_EQ(out[0], TAKT_E_STATE);
-		check_kept(9);
+		CHECK_EQ(own.out[0], TAKT_E_STATE);
+		check_kept();
 	}
 }
 
 /* A slot number does not wrap at 32 bits. */
 TEST(slots_are_whole_words)
 {
-	in[0] = 0;
 	raw(TAKT_CALL, 0, TAKT_TAG(TAKT_MEMORY_INFO, 0, 0));
-	in[0] = (1ull << 32) + TAKT_ROOT_MEMORY;
-	in[1] = TAKT_TAG(TAKT_MEMORY_INFO, 0, 0);
-	in[8] = TAKT_CALL;
-	raw_call();
-	CHECK_EQ(out[0], TAKT_E_CAP);
+	own.in[0] = (1ull << 32) + TAKT_ROOT_MEMORY;
+	own.in[1] = TAKT_TAG(TAKT_MEMORY_INFO, 0, 0);
+	own.in[8] = TAKT_CALL;
+	raw_call(&own);
+	CHECK_EQ(own.out[0], TAKT_E_CAP);
 }
 
 static void spoil_fp(void *unused)
@@ -375,8 +424,9 @@ TEST(fp_registers_are_each_threads_own)
 				 "fmov %0, d0\n\tfmov %1, d8\n\tfmov %2, d31"
 				 : "=r"(a), "=r"(b), "=r"(c)
 				 : "r"(1 + n), "r"(2 + n), "r"(3 + n), "i"(TAKT_YIELD)
-				 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "v0", "v8",
-				   "v31", "memory");
+				 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10",
+				   "x11", "x12", "x13", "x15", "x16", "x17", "v0", "v8", "v31",
+				   "cc", "memory");
 		CHECK_EQ(a, 1 + n);
 		CHECK_EQ(b, 2 + n);
 		CHECK_EQ(c, 3 + n);

@@ -108,6 +108,7 @@ static void check_running(const struct cpu *c)
 	if (fake_mode(c->id) != FAKE_USER)
 		return;
 	HOLDS(c->sc && c->thread && c->sc->state == SC_RUNNING, "CPU %u", c->id);
+	HOLDS(c->thread->deadline == TAKT_NEVER, "a deadline of a thread that waits for nothing");
 	HOLDS(c->prio == c->sc->prio);
 	HOLDS(c->timer_at <= c->slice_end && c->timer_at <= c->chain_deadline,
 	      "CPU %u comes too late for its slice or its call", c->id);
@@ -227,6 +228,11 @@ static void check_thread(const struct thread *t)
 		      t->object.birth, t->state);
 	if (t->timer.queued)
 		HOLDS(t->cpu < platform.cpus && heap_root(&t->timer) == cpus[t->cpu].timers.root);
+	HOLDS(t->timed == (t->deadline != TAKT_NEVER));
+	HOLDS(!t->timer.queued || t->timed || t->kind == TAKT_THREAD_MACHINE,
+	      "the timer of a deadline that is over");
+	HOLDS(t->signalled == (t->pending != 0));
+	HOLDS(t->wanted || list_empty(&t->wanters));
 	HOLDS(t->state != THREAD_WAIT || !t->pending || !t->sc[0],
 	      "pending signals while it waits");
 	HOLDS(!t->node.queued || t->state == THREAD_BLOCKED);

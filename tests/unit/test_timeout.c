@@ -205,6 +205,7 @@ TEST(the_clients_deadline_passes_meanwhile)
 	{
 		set_up(cpu, servers);
 		t[CLIENT]->deadline = fake_now + 2 * PERIOD;
+		t[CLIENT]->timed = true;
 		advance(PERIOD + BUDGET);
 		CHECK(told(t[HANDLER], tip));
 		advance(PERIOD - BUDGET / 2);

@@ -116,7 +116,8 @@ static inline void pv_sync(void)
 	__asm__ volatile("svc #0"
 			 : "+r"(x0), "+r"(x8)
 			 :
-			 : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "memory");
+			 : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x9", "x10", "x11", "x12",
+			   "x13", "x15", "x16", "x17", "cc", "memory");
 }
 
 /* What arrived while it was masked is pending, and needs the system call; what arrives after the
@@ -160,9 +161,10 @@ static inline int pv_wait(uint32_t mask, takt_ticks deadline)
 	register uint64_t x9 __asm__("x9") = deadline;
 
 	__asm__ volatile("svc #0"
-			 : "+r"(x0), "+r"(x8)
-			 : "r"(x9)
-			 : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "memory");
+			 : "+r"(x0), "+r"(x8), "+r"(x9)
+			 :
+			 : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x10", "x11", "x12", "x13",
+			   "x15", "x16", "x17", "cc", "memory");
 	return (int)(int64_t)x0;
 }
 

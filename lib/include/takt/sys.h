@@ -48,27 +48,30 @@ takt_invoke(unsigned flavour, takt_slot slot, struct takt_msg *m, takt_ticks dea
 	register uint64_t x7 __asm__("x7") = m->w[5];
 	register uint64_t x8 __asm__("x8") =
 		flavour | (deadline != TAKT_NEVER ? TAKT_F_DEADLINE : 0);
+	register uint64_t x9 __asm__("x9"), x10 __asm__("x10"), x11 __asm__("x11");
+	register uint64_t x12 __asm__("x12"), x13 __asm__("x13");
 	register uint64_t x14 __asm__("x14") = m->window;
 
-#define TAKT_SVC(...)                                                                              \
+/* x9..x13 are not kept either: `also` is "+r" where they say something, "=r" where not. */
+#define TAKT_SVC(also)                                                                             \
 	__asm__ volatile("svc #0"                                                                  \
 			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6),   \
-			   "+r"(x7), "+r"(x8)                                                      \
-			 : "r"(x14), ##__VA_ARGS__                                                 \
-			 : "cc", "memory")
+			   "+r"(x7), "+r"(x8), also(x9), also(x10), also(x11), also(x12),          \
+			   also(x13)                                                               \
+			 : "r"(x14)                                                                \
+			 : "x15", "x16", "x17", "cc", "memory")
 	/* Where the number of capabilities is not known, to ask for it takes less than to set registers
 	 * for four. */
 	if (__builtin_constant_p(deadline == TAKT_NEVER) && deadline == TAKT_NEVER &&
 	    !TAKT_TAG_CAPS(m->tag)) {
-		TAKT_SVC();
+		TAKT_SVC("=r");
 	} else {
-		register uint64_t x9 __asm__("x9") = deadline;
-		register uint64_t x10 __asm__("x10") = m->cap[0];
-		register uint64_t x11 __asm__("x11") = m->cap[1];
-		register uint64_t x12 __asm__("x12") = m->cap[2];
-		register uint64_t x13 __asm__("x13") = m->cap[3];
-
-		TAKT_SVC("r"(x9), "r"(x10), "r"(x11), "r"(x12), "r"(x13));
+		x9 = deadline;
+		x10 = m->cap[0];
+		x11 = m->cap[1];
+		x12 = m->cap[2];
+		x13 = m->cap[3];
+		TAKT_SVC("+r");
 	}
 #undef TAKT_SVC
 	m->tag = x1;

@@ -52,10 +52,8 @@ AT(struct thread, depth, THREAD_DEPTH);
 AT(struct thread, caller, THREAD_CALLER);
 AT(struct thread, peer, THREAD_PEER);
 AT(struct thread, peer_birth, THREAD_PEER + 8);
-AT(struct thread, deadline, THREAD_DEADLINE);
 AT(struct thread, pending, THREAD_PENDING);
-AT(struct thread, wanters, THREAD_WANTERS);
-AT(struct thread, timer.queued, THREAD_TIMER_QUEUED);
+AT(struct thread, news, THREAD_NEWS);
 AT(struct thread, utcb, THREAD_UTCB);
 AT(struct takt_pv_page, guest, PV_OPEN);
 AT(struct takt_pv_page, pending, 4);
@@ -78,6 +76,7 @@ _Static_assert(NOT_FAST_EVENTS == CPU_NOT_FAST_EVENTS, "offsets.h");
 _Static_assert(HAS_EVENTS == THREAD_HAS_EVENTS, "offsets.h");
 _Static_assert(CAP_LEAF_SLOTS == 256 && sizeof(struct cap) == 16, "fastpath.S");
 _Static_assert(THREAD_RUN == 1 && THREAD_WAIT == 2 && THREAD_OPEN == 3, "fastpath.S");
+_Static_assert(TAKT_CALL == 0 && TAKT_REPLY_WAIT == 1 && TAKT_GATE == 3, "fastpath.S");
 _Static_assert(LEAVE_UPCALL == 3, "vectors.S");
 _Static_assert(TAKT_IRQ == 4 && TAKT_R_IRQ_TRIGGER == 2 && TAKT_IRQ_TRIGGER == 3, "fastpath.S");
 _Static_assert(TAKT_GATE == 3 && TAKT_R_GATE_CALL == 1 && CALL_DEPTH == 8 && TAKT_E_CAP == -1,
@@ -277,7 +276,6 @@ static NOINLINE bool enter_guest(struct cpu *c, struct thread *t, struct machine
 
 static NOINLINE bool resume_otherwise(struct thread *t)
 {
-	t->deadline = TAKT_NEVER;
 	vcpu_resume(t);
 	return false;
 }

@@ -53,7 +53,8 @@
 
 	.macro save_scratch
 	save_x0_x7
-	save_x8_x17
+	save_x8_x13
+	save_x14_x17
 	.endm
 
 	.macro restore_scratch
@@ -103,16 +104,16 @@ vectors:
 	/* EL0 or EL1, AArch64: the two that count are in their vectors as a whole, which saves a branch. */
 	.balign 128
 lower_sync:
-	save_x8_x17
+	save_x14_x17
 #if FAST
-	mrs	x9, esr_el2
-	mrs	x10, tpidr_el2
-	ldp	w13, w17, [x10, #CPU_NOT_FAST]	/* and CPU_ID */
-	lsr	w9, w9, #26
-	cmp	w9, #EC_SVC64
-	ccmp	w13, #0, #0, eq
+	mrs	x15, esr_el2
+	mrs	x16, tpidr_el2
+	ldr	x17, [x16, #CPU_NOT_FAST]	/* and CPU_ID above it */
+	lsr	w14, w15, #26
+	cmp	w14, #EC_SVC64
+	ccmp	w17, #0, #0, eq
 	b.ne	not_call
-	ldr	x11, [x10, #CPU_THREAD]
+	ldr	x15, [x16, #CPU_THREAD]
 	cbz	x8, fast_call
 	cmp	x8, #TAKT_REPLY_WAIT
 	b.eq	fast_reply

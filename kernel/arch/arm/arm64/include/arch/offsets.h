@@ -34,12 +34,10 @@
 #define THREAD_WAIT_WORD 56
 #define THREAD_DEPTH 60
 #define THREAD_CALLER 64
-#define THREAD_PEER 72 /* and peer_birth, deadline, pending behind it */
-#define THREAD_DEADLINE 88
+#define THREAD_PEER 72 /* and peer_birth behind it */
 #define THREAD_PENDING 96
-#define THREAD_WANTERS 104
-#define THREAD_TIMER_QUEUED 153
-#define THREAD_UTCB 1016
+#define THREAD_NEWS 104
+#define THREAD_UTCB 1024
 
 /* struct takt_pv_page: `open`, and `pending` behind it, `depth`, and `upcall_entry`, and
  * `upcall_sp` behind it, so far before the guest's registers */

@@ -12,10 +12,13 @@
 	stp	x6, x7, [sp, #FRAME_X(6)]
 	.endm
 
-	.macro save_x8_x17
+	.macro save_x8_x13
 	stp	x8, x9, [sp, #FRAME_X(8)]
 	stp	x10, x11, [sp, #FRAME_X(10)]
 	stp	x12, x13, [sp, #FRAME_X(12)]
+	.endm
+
+	.macro save_x14_x17
 	stp	x14, x15, [sp, #FRAME_X(14)]
 	stp	x16, x17, [sp, #FRAME_X(16)]
 	.endm
