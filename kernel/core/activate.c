@@ -20,7 +20,7 @@ static NOINLINE void sc_wait_refill(struct cpu *c, struct sc *sc)
 	timer_start(c, &sc->timer, when);
 }
 
-static inline void enqueue(struct cpu *c, struct sc *sc, bool at_head)
+static NOINLINE void enqueue(struct cpu *c, struct sc *sc, bool at_head)
 {
 	struct sc_refill *h = &sc->refill;
 

@@ -17,7 +17,7 @@ static inline bool behind(const struct range *other, const struct range *r)
 	return r->base > other->base || (r->base == other->base && r > other);
 }
 
-static void update(struct range *r)
+static ALWAYS_INLINE void update(struct range *r)
 {
 	const struct range *left = r->child[0], *right = r->child[1];
 	u64 reach = end_of(r);

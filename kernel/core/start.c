@@ -12,7 +12,6 @@
 static void init_cpu(struct cpu *c)
 {
 	sched_init_cpu(c);
-	trap_init_cpu();
 	irqc_init_cpu();
 	timer_init_cpu();
 	context_init_cpu(c);

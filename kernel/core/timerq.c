@@ -6,7 +6,7 @@
 #include <core/timerq.h>
 
 /* The link through which t hangs: its parent's, or the root. */
-static struct timer **link_of(struct timerq *q, struct timer *t)
+static inline struct timer **link_of(struct timerq *q, struct timer *t)
 {
 	if (!t->parent)
 		return &q->root;
@@ -14,7 +14,7 @@ static struct timer **link_of(struct timerq *q, struct timer *t)
 }
 
 /* The link where node number n hangs, or would hang; its parent in *parent. */
-static struct timer **link_of_number(struct timerq *q, u32 n, struct timer **parent)
+static inline struct timer **link_of_number(struct timerq *q, u32 n, struct timer **parent)
 {
 	struct timer **link = &q->root;
 
@@ -55,7 +55,7 @@ static void swap_up(struct timerq *q, struct timer *c)
 		right->parent = p;
 }
 
-static void sift(struct timerq *q, struct timer *t)
+static inline void sift(struct timerq *q, struct timer *t)
 {
 	while (t->parent && t->when < t->parent->when)
 		swap_up(q, t);

@@ -185,6 +185,7 @@ int factory_op_destroy(struct object *self, u64 rights, struct invocation *in)
 
 #define SCAN_STEP 48 /* slots looked at in one step, up to a frame's more */
 #define SCAN_FRAME 3 /* looking at a frame takes as long as at so many slots */
+#define SCAN_FAR 12 /* whatever follows from looking at more is for the next step */
 
 /* The range in which its frames lie: that of the extent, its own or an ancestor's. */
 static void factory_range(const struct factory *f, u64 *base, u64 *end)
@@ -197,25 +198,31 @@ static void factory_range(const struct factory *f, u64 *base, u64 *end)
 
 struct object *factory_next(struct factory *f, bool *more)
 {
+	unsigned n;
 	u64 base, end;
 
 	factory_range(f, &base, &end);
 	f->cursor = MAX(f->cursor, base);
-	for (unsigned n = 0; n < SCAN_STEP && f->cursor < end; n += SCAN_FRAME) {
-		struct frame *fr = frame_of(f->cursor);
+	for (n = 0; n < SCAN_STEP && f->cursor < end; n += SCAN_FRAME) {
+		u64 frame = ALIGN_DOWN(f->cursor, PAGE_SIZE);
+		struct frame *fr = frame_of(frame);
 		unsigned class = frame_class(fr);
 		u64 used = frame_owner(fr) == f && class != FRAME_WHOLE ? fr->used : 0;
 
+		used &= ~0ul << (f->cursor % PAGE_SIZE >> (6 + class));
 		for (; used; used &= used - 1, n++) {
 			u64 slot = (u64)__builtin_ctzll(used) << (6 + class);
-			struct object *o = kva(PADDR(f->cursor + slot));
+			struct object *o = kva(PADDR(frame + slot));
 
-			if (o->birth && o != &f->object)
-				return o;
+			if (!o->birth || o == &f->object)
+				continue;
+			f->cursor = frame + slot;
+			*more = n > SCAN_FAR;
+			return *more ? NULL : o;
 		}
-		f->cursor += PAGE_SIZE;
+		f->cursor = frame + PAGE_SIZE;
 	}
-	*more = f->cursor < end;
+	*more = f->cursor < end || n > SCAN_FAR;
 	return NULL;
 }
 

@@ -17,7 +17,7 @@ struct factory {
 	u64 fresh, fresh_end;	    /* frames never used yet: not mapped for the kernel */
 	struct object *limbo;	    /* destroyed objects that some CPU may still be looking at, */
 	struct object *limbo_last;  /* oldest first */
-	u64 cursor;		    /* destroy: frames below it hold no living object */
+	u64 cursor;		    /* destroy: no living object lies below it */
 	u64 dying_round;	    /* destroy: after it, no new object comes out of it */
 	u64 release_round;	    /* destroy: after it, no CPU looks for an object in its frames */
 	u32 partial[SIZE_CLASSES];  /* frames with free slots */

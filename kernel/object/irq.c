@@ -102,7 +102,7 @@ void irq_arrive(struct irq *irq)
 {
 	/* Bound on this CPU: nobody else can unbind it. */
 	if (likely(*(struct cpu *volatile *)&irq->on == this_cpu()))
-		deliver(irq);
+		irq_deliver(irq);
 	else
 		send(irq);
 }
@@ -126,7 +126,7 @@ void irq_hardware(u32 intid, u32 raw)
 	}
 	/* Active until the handler's ack, or the guest's end of interrupt: that is its mask. */
 	irq->held = true;
-	deliver(irq);
+	irq_deliver(irq);
 }
 
 /* Apart, so that irq_trap needs no stack frame for them. */
@@ -138,7 +138,7 @@ static NOINLINE struct takt_frame *stray_trap(struct cpu *c, u32 intid, u32 raw)
 
 static NOINLINE struct takt_frame *deliver_trap(struct cpu *c, struct irq *irq)
 {
-	deliver(irq);
+	irq_deliver(irq);
 	return leave_quickly(c);
 }
 

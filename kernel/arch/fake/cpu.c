@@ -188,10 +188,6 @@ static void fiber_main(void)
 	kernel_main();
 }
 
-void trap_init_cpu(void)
-{
-}
-
 void smp_start(void)
 {
 	/* They come up when the boot CPU has left the kernel. */

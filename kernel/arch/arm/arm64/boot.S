@@ -173,8 +173,8 @@ secondary_virtual:
 	bl	boot_secondary
 
 set_vectors:
-	adrp	x0, boot_vectors
-	add	x0, x0, :lo12:boot_vectors
+	adrp	x0, vectors
+	add	x0, x0, :lo12:vectors
 	cmp	x20, #ENTRY_EL1
 	b.eq	1f
 	msr	vbar_el2, x0
@@ -184,42 +184,32 @@ set_vectors:
 	isb
 	ret
 
-/* Nothing may go wrong while booting; if it does, say what. */
-	.section .text.vectors, "ax"
-	.balign	0x800
-	.globl	boot_vectors
-boot_vectors:
-	.rept	16
-	.balign	0x80
-	b	boot_trap
-	.endr
-
+/* Nothing may go wrong while booting, but for a probe; if it does, say what. x9: CurrentEL */
+	.globl	boot_trap
 boot_trap:
-	adr	x9, probe_load
-	adr	x10, probe_failed
-	mrs	x3, CurrentEL
-	lsr	x3, x3, #2
-	cmp	x3, #ENTRY_EL1
+	adr	x10, probe_load
+	adr	x11, probe_failed
+	cmp	x9, #ENTRY_EL1 << 2
 	b.eq	1f
-	mrs	x11, elr_el2
-	cmp	x11, x9
+	mrs	x12, elr_el2
+	cmp	x12, x10
 	b.ne	2f
-	msr	elr_el2, x10
+	msr	elr_el2, x11
 	eret
 2:	mrs	x0, esr_el2
-	mov	x1, x11
+	mov	x1, x12
 	mrs	x2, far_el2
-	b	boot_exception
+	b	trap_el2
 
-1:	mrs	x11, elr_el1
-	cmp	x11, x9
+1:	mrs	x12, elr_el1
+	cmp	x12, x10
 	b.ne	3f
-	msr	elr_el1, x10
+	msr	elr_el1, x11
 	eret
 3:	mrs	x0, esr_el1
-	mov	x1, x11
+	mov	x1, x12
 	mrs	x2, far_el1
-	b	boot_exception
+	b	trap_el2
 
 /* u32 boot_probe(const void *p, u32 otherwise): *p, or if that faults, `otherwise`. */
 	.globl	boot_probe

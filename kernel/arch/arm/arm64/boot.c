@@ -104,8 +104,3 @@ void boot_secondary(unsigned cpu)
 	mmu_use_kernel_root();
 	secondary_main(cpu);
 }
-
-void boot_exception(u64 syndrome, u64 pc, u64 address)
-{
-	panic("exception while booting: ESR %lx at %lx, FAR %lx", syndrome, pc, address);
-}

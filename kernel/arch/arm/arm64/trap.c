@@ -13,14 +13,6 @@
 #include <core/trace.h>
 #include <object/irq.h>
 
-void trap_init_cpu(void)
-{
-	extern char vectors[];
-
-	WRITE_SYSREG(vbar_el2, vectors);
-	isb();
-}
-
 /* Not even asked about: accesses to devices, and all calls but the kernel's own. */
 static inline bool is_monitors(const struct thread *t, u64 esr)
 {

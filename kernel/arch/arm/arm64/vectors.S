@@ -11,6 +11,7 @@
  * no more than C may clobber. Only when C says that another context runs, or that this one has
  * changed, the rest is saved, before sched_leave; everything comes from memory then.
  */
+#include <arch/layout.h>
 #include <arch/offsets.h>
 #include <arch/registers.h>
 #include <arch/syndrome.h>
@@ -92,17 +93,90 @@
 	.balign 2048
 	.global vectors
 vectors:
-	vector	el2_exception		/* EL2 with SP_EL0 */
+	/* EL2 with SP_EL0, which is never used, and EL2: a bug of the kernel, or a probe while booting.
+	 * Between these vectors is room for what needs no other place. The stack may be what is
+	 * broken: it is taken afresh. At EL1 there is no EL2 to be asked for anything. */
+el2_exception:
+	mrs	x9, CurrentEL
+	cmp	x9, #ENTRY_EL1 << 2
+	b.eq	boot_trap
+	mrs	x10, tpidr_el2
+	cbz	x10, boot_trap
+	ldr	x10, [x10]
+	mov	sp, x10
+	mrs	x0, esr_el2
+	mrs	x1, elr_el2
+	mrs	x2, far_el2
+	bl	trap_el2
+	b	.
+
+	vector	el2_exception
+lower_serror:
+	save_scratch
+	save_rest
+	bl	trap_serror
+	b	kernel_exit
+
 	vector	el2_exception
 	vector	el2_exception
 	vector	el2_exception
-	vector	el2_exception		/* EL2: a bug of the kernel */
 	vector	el2_exception
+	/* fp_save(struct fpstate *), fp_load(const struct fpstate *) */
+	.arch_extension fp
+	.arch_extension simd
+	.global fp_save
+fp_save:
+	stp	q0, q1, [x0, #0]
+	stp	q2, q3, [x0, #32]
+	stp	q4, q5, [x0, #64]
+	stp	q6, q7, [x0, #96]
+	stp	q8, q9, [x0, #128]
+	stp	q10, q11, [x0, #160]
+	stp	q12, q13, [x0, #192]
+	stp	q14, q15, [x0, #224]
+	stp	q16, q17, [x0, #256]
+	stp	q18, q19, [x0, #288]
+	stp	q20, q21, [x0, #320]
+	stp	q22, q23, [x0, #352]
+	stp	q24, q25, [x0, #384]
+	stp	q26, q27, [x0, #416]
+	stp	q28, q29, [x0, #448]
+	stp	q30, q31, [x0, #480]
+	mrs	x1, fpsr
+	mrs	x2, fpcr
+	str	w1, [x0, #512]
+	str	w2, [x0, #516]
+	ret
+
 	vector	el2_exception
+	.global fp_load
+fp_load:
+	ldp	q0, q1, [x0, #0]
+	ldp	q2, q3, [x0, #32]
+	ldp	q4, q5, [x0, #64]
+	ldp	q6, q7, [x0, #96]
+	ldp	q8, q9, [x0, #128]
+	ldp	q10, q11, [x0, #160]
+	ldp	q12, q13, [x0, #192]
+	ldp	q14, q15, [x0, #224]
+	ldp	q16, q17, [x0, #256]
+	ldp	q18, q19, [x0, #288]
+	ldp	q20, q21, [x0, #320]
+	ldp	q22, q23, [x0, #352]
+	ldp	q24, q25, [x0, #384]
+	ldp	q26, q27, [x0, #416]
+	ldp	q28, q29, [x0, #448]
+	ldp	q30, q31, [x0, #480]
+	ldr	w1, [x0, #512]
+	ldr	w2, [x0, #516]
+	msr	fpsr, x1
+	msr	fpcr, x2
+	ret
+
 	vector	el2_exception
 
 	/* EL0 or EL1, AArch64: the two that count are in their vectors as a whole, which saves a branch. */
-	.balign 128
+	.org	vectors + 0x400		/* an error, if what is between the others is too long */
 lower_sync:
 	save_x14_x17
 #if FAST
@@ -148,7 +222,7 @@ leave_scratch:
 	vector	lower_irq
 	vector	lower_irq
 	vector	lower_serror
-	.org	vectors + 2048		/* an error, if one has more than 32 instructions */
+	.org	vectors + 2048
 
 	.text
 	.balign 64
@@ -229,24 +303,6 @@ leave_upcall:
 	ldr	x0, [sp, #0]
 	return
 
-lower_serror:
-	save_scratch
-	save_rest
-	bl	trap_serror
-	b	kernel_exit
-
-	/* The stack may be what is broken: take it afresh. */
-el2_exception:
-	mrs	x0, tpidr_el2
-	cbz	x0, 1f
-	ldr	x0, [x0]
-	mov	sp, x0
-1:	mrs	x0, esr_el2
-	mrs	x1, elr_el2
-	mrs	x2, far_el2
-	bl	trap_el2
-	b	.
-
 	/* First way out, on each CPU. */
 	.global kernel_enter
 kernel_enter:
@@ -272,54 +328,3 @@ kernel_exit:
 	orr	x4, x4, #~1
 	and	x3, x3, x4
 	restore_context
-
-	/* fp_save(struct fpstate *), fp_load(const struct fpstate *) */
-	.arch_extension fp
-	.arch_extension simd
-	.global fp_save
-fp_save:
-	stp	q0, q1, [x0, #0]
-	stp	q2, q3, [x0, #32]
-	stp	q4, q5, [x0, #64]
-	stp	q6, q7, [x0, #96]
-	stp	q8, q9, [x0, #128]
-	stp	q10, q11, [x0, #160]
-	stp	q12, q13, [x0, #192]
-	stp	q14, q15, [x0, #224]
-	stp	q16, q17, [x0, #256]
-	stp	q18, q19, [x0, #288]
-	stp	q20, q21, [x0, #320]
-	stp	q22, q23, [x0, #352]
-	stp	q24, q25, [x0, #384]
-	stp	q26, q27, [x0, #416]
-	stp	q28, q29, [x0, #448]
-	stp	q30, q31, [x0, #480]
-	mrs	x1, fpsr
-	mrs	x2, fpcr
-	str	w1, [x0, #512]
-	str	w2, [x0, #516]
-	ret
-
-	.global fp_load
-fp_load:
-	ldp	q0, q1, [x0, #0]
-	ldp	q2, q3, [x0, #32]
-	ldp	q4, q5, [x0, #64]
-	ldp	q6, q7, [x0, #96]
-	ldp	q8, q9, [x0, #128]
-	ldp	q10, q11, [x0, #160]
-	ldp	q12, q13, [x0, #192]
-	ldp	q14, q15, [x0, #224]
-	ldp	q16, q17, [x0, #256]
-	ldp	q18, q19, [x0, #288]
-	ldp	q20, q21, [x0, #320]
-	ldp	q22, q23, [x0, #352]
-	ldp	q24, q25, [x0, #384]
-	ldp	q26, q27, [x0, #416]
-	ldp	q28, q29, [x0, #448]
-	ldp	q30, q31, [x0, #480]
-	ldr	w1, [x0, #512]
-	ldr	w2, [x0, #516]
-	msr	fpsr, x1
-	msr	fpcr, x2
-	ret

@@ -4,7 +4,6 @@
 
 #include <core/types.h>
 
-void trap_init_cpu(void);
 struct cpu;
 struct takt_frame;
 struct takt_frame *trap_irq(struct cpu *c); /* what is to follow: see LEAVE_DECIDE */

@@ -11,14 +11,12 @@ extern char _stacks_start[], _stacks_end[];
 
 /* boot.S */
 void secondary_entry(void); /* physical entry of the other CPUs; x0 = number */
-extern char boot_vectors[];
 u32 boot_probe(const void *p, u32 otherwise); /* reads what may not be there */
 
 /* boot.c */
 void boot_map(void);
 void boot_main(u64 dtb, u64 image, unsigned el) NORETURN;
 void boot_secondary(unsigned cpu) NORETURN;
-void boot_exception(u64 syndrome, u64 pc, u64 address) NORETURN;
 paddr_t image_pa(const void *va); /* of something within the image */
 
 /* mmu.c */

@@ -8,8 +8,6 @@
 
 #define ESR_CLASS(esr) ((unsigned)((esr) >> 26) & 0x3f)
 
-void trap_init_cpu(void);
-
 /* Called by vectors.S only. */
 void trap_sync(void);
 struct cpu;
@@ -17,7 +15,7 @@ void guest_trap_quickly(struct cpu *c);
 bool guest_resume_quickly(struct cpu *c); /* false: sched_leave is to follow */
 struct takt_frame *trap_irq(struct cpu *c); /* what is to follow: see LEAVE_DECIDE */
 void trap_serror(void);
-void trap_el2(u64 esr, u64 elr, u64 far) NORETURN;
+void trap_el2(u64 esr, u64 elr, u64 far) NORETURN; /* in the kernel itself, also while booting */
 void kernel_enter(void) NORETURN;
 
 #define PAR_FAULT 1ul
