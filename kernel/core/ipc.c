@@ -403,8 +403,8 @@ static void stop_here(struct thread *t)
 	t->state = THREAD_STOPPED;
 }
 
-/* The handler's verdict: label 0 lets the thread go on, at word 0 if there is one. A thread of another CPU learns it when its
- * own CPU wakes it. */
+/* The handler's verdict: label 0 lets the thread go on, at word 0 if there is one. A thread of another
+ * CPU learns it when its own CPU wakes it. */
 static void reply_fault(struct thread *self, struct thread *caller)
 {
 	u64 tag = *(volatile u64 *)&self->regs->x[1];

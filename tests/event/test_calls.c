@@ -69,6 +69,27 @@ static void call(unsigned label, unsigned words)
 		wrong += (i < TAKT_REG_WORDS ? m.w[i] : takt_utcb()->words[i]) != 10 * i + 1;
 }
 
+static void run(void (*fn)(void))
+{
+	set_up(fn, ms(500), ms(500));
+	guest_run();
+	guest_ended();
+	CHECK_EQ(wrong, 0);
+}
+
+/* Beside a hog that comes while the guest's server lingers. */
+static void run_beside_hog(void (*fn)(void), takt_ticks budget, takt_ticks period, unsigned length,
+			   unsigned lingers)
+{
+	set_up(fn, budget, period);
+	rival = hog_new(15, takt_now() + units(300), units(length));
+	linger = rival->from + units(lingers);
+	guest_run();
+	guest_ended();
+	worker_join(rival->worker);
+	CHECK_EQ(wrong, 0);
+}
+
 /* --- Whose time ------------------------------------------------------------------------------- */
 
 static void call_often(void)
@@ -82,14 +103,8 @@ static void call_often(void)
 
 TEST(a_call_is_paid_by_the_selected_context)
 {
-	uint64_t base;
-
-	set_up(call_often, ms(500), ms(500));
-	guest_run();
-	guest_ended();
-	base = consumed(vcpu->sc);
-	CHECK_EQ(wrong, 0);
-	CHECK(consumed(event_sc) > 2 * base || !exact_time());
+	run(call_often);
+	CHECK(consumed(event_sc) > 2 * consumed(vcpu->sc) || !exact_time());
 }
 
 static void call_once(void)
@@ -102,13 +117,7 @@ static void call_once(void)
 /* The budget ends while the server works: it goes on at the base's priority, below the hog's. */
 TEST(a_server_loses_the_contexts_budget)
 {
-	set_up(call_once, units(100), units(100000));
-	rival = hog_new(15, takt_now() + units(300), units(200));
-	linger = rival->from + units(400);
-	guest_run();
-	guest_ended();
-	worker_join(rival->worker);
-	CHECK_EQ(wrong, 0);
+	run_beside_hog(call_once, units(100), units(100000), 200, 400);
 	CHECK(rival->ended <= served || !exact_time());
 }
 
@@ -124,13 +133,7 @@ static void lower_and_call(void)
 
 TEST(a_lowering_before_the_call_counts_for_who_comes)
 {
-	set_up(lower_and_call, ms(500), ms(500));
-	rival = hog_new(15, takt_now() + units(300), units(100));
-	linger = rival->from + units(300);
-	guest_run();
-	guest_ended();
-	worker_join(rival->worker);
-	CHECK_EQ(wrong, 0);
+	run_beside_hog(lower_and_call, ms(500), ms(500), 100, 300);
 	CHECK(rival->ended <= served || !exact_time());
 }
 
@@ -146,13 +149,7 @@ static void raise_and_call(void)
 
 TEST(a_raising_before_the_call_counts_for_who_comes)
 {
-	set_up(raise_and_call, ms(500), ms(500));
-	rival = hog_new(15, takt_now() + units(300), units(100));
-	linger = rival->from + units(300);
-	guest_run();
-	guest_ended();
-	worker_join(rival->worker);
-	CHECK_EQ(wrong, 0);
+	run_beside_hog(raise_and_call, ms(500), ms(500), 100, 300);
 	CHECK(rival->began >= served || !exact_time());
 }
 
@@ -210,10 +207,7 @@ static void call_wrongly(void)
 
 TEST(other_invocations_are_what_they_were)
 {
-	set_up(call_wrongly, ms(500), ms(500));
-	guest_run();
-	guest_ended();
-	CHECK_EQ(wrong, 0);
+	run(call_wrongly);
 }
 
 static const struct test tests[] = {

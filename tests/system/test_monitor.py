@@ -20,13 +20,17 @@ READY = "takt-linux: ready"
 
 
 def ask(serial, line, timeout=30):
-    """The monitor's answer to a line, without what others print in between."""
+    """The monitor's answer to a line, without what others print in between: the prompt that the console
+    shows again after that is not the end of an answer yet."""
     serial.sendline(line)
     scenario.expect(serial, re.escape(line) + r"\r\n", timeout, f"no echo of '{line}'")
-    scenario.expect(serial, r"(?<=\n)" + re.escape(PROMPT), timeout, f"no answer to '{line}'")
-    text = re.sub(r"\x1b\[[0-9;]*m", "", serial.before.decode(errors="replace"))
-    lines = text.replace("\r", "").split("\n")
-    return [text for text in lines if text and not text.startswith(("[", PROMPT))]
+    answer = []
+    while not answer:
+        scenario.expect(serial, r"(?<=\n)" + re.escape(PROMPT), timeout, f"no answer to '{line}'")
+        text = re.sub(r"\x1b\[[0-9;]*m", "", serial.before.decode(errors="replace"))
+        answer = [text for text in text.replace("\r", "").split("\n")
+                  if text and not text.startswith(("[", PROMPT))]
+    return answer
 
 
 def row(serial, name):
