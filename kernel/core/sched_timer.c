@@ -36,6 +36,7 @@ static void thread_timer_due(struct thread *t)
 		break;
 	case THREAD_IDLE:
 		if (t->kind == TAKT_THREAD_PV) {
+			thread_untimed(t);
 			t->regs->x[0] = (u64)TAKT_E_TIMEOUT;
 			vcpu_wake(t);
 			break;
