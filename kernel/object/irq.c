@@ -70,6 +70,7 @@ static inline void deliver(struct irq *irq)
 		virq_arrive(t, irq->virq, irq->intid, irq->intid);
 }
 
+/* Out of line; what fires with a timer has it inlined. */
 void irq_deliver(struct irq *irq)
 {
 	deliver(irq);

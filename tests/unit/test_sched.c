@@ -321,6 +321,25 @@ TEST(a_machines_slice_ends_beside_others)
 	CHECK(compartment_end());
 }
 
+/* What a machine's timer was set to when it was preempted comes while its monitor waits: for something
+ * else, and without a deadline. */
+TEST(a_guests_timer_does_not_end_its_monitors_wait)
+{
+	struct thread *t;
+
+	compartment(80);
+	make_task(TASK);
+	t = start_machine(0, 10, SLICE);
+	CHECK(t);
+	user_flavour(t, TAKT_WAIT);
+	root_sleep();
+	CHECK(t->state == THREAD_WAIT);
+	timer_start(&cpus[0], &t->timer, fake_now + SLICE);
+	advance(2 * SLICE);
+	CHECK(t->state == THREAD_WAIT && !t->timer.queued);
+	CHECK(compartment_end());
+}
+
 int main(void)
 {
 	world_boot(1);
@@ -332,5 +351,6 @@ int main(void)
 	RUN(yield_goes_behind_its_equals);
 	RUN(machines_take_turns);
 	RUN(a_machines_slice_ends_beside_others);
+	RUN(a_guests_timer_does_not_end_its_monitors_wait);
 	return tap_done();
 }
