@@ -196,7 +196,7 @@ static ALWAYS_INLINE struct thread *take_turns(struct cpu *c, u64 now, bool gues
 	return t;
 }
 
-/* Thread t, in a plain wait, has it ended by these signals. */
+/* The wait of thread t is ended by these signals. */
 static inline void end_wait(struct thread *t, u64 badges)
 {
 	struct takt_frame *regs = t->regs;

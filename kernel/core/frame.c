@@ -7,7 +7,6 @@
 
 struct frame *frame_dir[PHYS_GIBS];
 
-#define SLOT_SHIFT(class) (6 + (class))
 #define SLOTS(class) (PAGE_SIZE >> SLOT_SHIFT(class))
 #define ALL_SLOTS(class) (~0ul >> (64 - SLOTS(class)))
 

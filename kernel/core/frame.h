@@ -27,6 +27,7 @@ _Static_assert(sizeof(struct frame) == 32, "one per frame of RAM");
 #define FRAME_CLASS 0x7ul /* slots are 64 << class bytes, or FRAME_WHOLE */
 #define FRAME_WHOLE 0x7u  /* one allocation of a page, or free */
 
+#define SLOT_SHIFT(class) (6 + (class))
 #define SIZE_CLASSES 6 /* 64, 128, 256, 512, 1024, 2048 bytes */
 #define FRAME_NONE 0u
 #define GIB_SHIFT 30

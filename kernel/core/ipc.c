@@ -458,22 +458,13 @@ static void serve_wanter(struct thread *self)
 	self->wanted = !list_empty(&self->wanters);
 }
 
-static inline void take_signals(struct thread *self)
-{
-	struct takt_frame *regs = self->regs;
-
-	regs->x[0] = 0;
-	regs->x[1] = TAKT_TAG_IRQ;
-	regs->x[2] = thread_signals(self);
-}
-
 static void begin_wait(struct thread *self)
 {
 	struct cpu *c = this_cpu();
 
 	c->resched = true;
 	if (self->pending && self->sc[0]) { /* who has no SC runs for its callers only */
-		take_signals(self);
+		end_wait(self, thread_signals(self));
 		if (unlikely(!list_empty(&self->late)))
 			irq_timers_go_on(self);
 		thread_activate(self);
@@ -573,15 +564,16 @@ void thread_signal(struct thread *t, u64 badges)
 	struct sc *sc = t->sc[0];
 	struct cpu *c = this_cpu();
 
-	t->pending |= badges;
-	t->signalled = t->pending != 0;
-	if (likely(t->wait_word == WAIT_PLAINLY && sc)) {
-		take_signals(t); /* thread_wake, where nothing else is to do */
-		t->state = THREAD_RUN;
+	if (waits_simply(t)) { /* thread_wake, where nothing else is to do */
+		end_wait(t, badges | thread_signals(t));
 		if (c->not_fast || !hand_over(c, sc, t))
 			sc_activate(sc);
-	} else if (t->state == THREAD_WAIT && t->sc[0]) {
-		take_signals(t);
+		return;
+	}
+	t->pending |= badges;
+	t->signalled = t->pending != 0;
+	if (t->state == THREAD_WAIT && sc) {
+		end_wait(t, thread_signals(t));
 		thread_wake(t);
 	} else if (t->state == THREAD_IDLE) {
 		vcpu_wake(t);

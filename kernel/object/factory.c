@@ -209,9 +209,9 @@ struct object *factory_next(struct factory *f, bool *more)
 		unsigned class = frame_class(fr);
 		u64 used = frame_owner(fr) == f && class != FRAME_WHOLE ? fr->used : 0;
 
-		used &= ~0ul << (f->cursor % PAGE_SIZE >> (6 + class));
+		used &= ~0ul << (f->cursor % PAGE_SIZE >> SLOT_SHIFT(class));
 		for (; used; used &= used - 1, n++) {
-			u64 slot = (u64)__builtin_ctzll(used) << (6 + class);
+			u64 slot = (u64)__builtin_ctzll(used) << SLOT_SHIFT(class);
 			struct object *o = kva(PADDR(frame + slot));
 
 			if (!o->birth || o == &f->object)

@@ -304,7 +304,7 @@ static int shoot(struct seat *s, struct shot *h, uint64_t deadline)
 			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6),
 			   "+r"(x7), "+r"(x8), "+r"(x9), "+r"(x10), "+r"(x11), "+r"(x12), "+r"(x13)
 			 : "r"(x14)
-			 : "x15", "x16", "x17", "cc", "memory");
+			 : TAKT_SVC_CLOBBERS);
 	s->count++;
 	return (int)(int64_t)x0;
 }

@@ -182,6 +182,9 @@ TEST(a_call_within_its_deadline)
 	/* The deadline of a call that is over means nothing any more. */
 	CHECK_OK(call_until(s.gate, NOTHING, 0, in_ms(2)));
 	CHECK_OK(call_words(s.gate, WORK_US, 4000, 0, NULL));
+	CHECK_OK(call_until(s.gate, NOTHING, 0, in_ms(2)));
+	spin_us(4000);
+	CHECK_OK(call_words(s.gate, NOTHING, 0, 0, NULL));
 }
 
 TEST(a_call_with_a_deadline_in_the_past)

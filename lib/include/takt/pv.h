@@ -117,7 +117,7 @@ static inline void pv_sync(void)
 			 : "+r"(x0), "+r"(x8)
 			 :
 			 : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x9", "x10", "x11", "x12",
-			   "x13", "x15", "x16", "x17", "cc", "memory");
+			   "x13", TAKT_SVC_CLOBBERS);
 }
 
 /* What arrived while it was masked is pending, and needs the system call; what arrives after the
@@ -164,7 +164,7 @@ static inline int pv_wait(uint32_t mask, takt_ticks deadline)
 			 : "+r"(x0), "+r"(x8), "+r"(x9)
 			 :
 			 : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x10", "x11", "x12", "x13",
-			   "x15", "x16", "x17", "cc", "memory");
+			   TAKT_SVC_CLOBBERS);
 	return (int)(int64_t)x0;
 }
 

@@ -28,6 +28,9 @@ struct takt_msg {
 /* The UTCB of the calling thread. lib/rt keeps its address in the thread pointer's block. */
 struct takt_utcb *takt_utcb(void);
 
+/* For inline assembly with an SVC: what it does not keep and takes nothing in, besides memory. */
+#define TAKT_SVC_CLOBBERS "x15", "x16", "x17", "cc", "memory"
+
 /*
  * Any flavour. Words beyond the sixth are in the UTCB before and after.
  *
@@ -59,7 +62,7 @@ takt_invoke(unsigned flavour, takt_slot slot, struct takt_msg *m, takt_ticks dea
 			   "+r"(x7), "+r"(x8), also(x9), also(x10), also(x11), also(x12),          \
 			   also(x13)                                                               \
 			 : "r"(x14)                                                                \
-			 : "x15", "x16", "x17", "cc", "memory")
+			 : TAKT_SVC_CLOBBERS)
 	/* Where the number of capabilities is not known, to ask for it takes less than to set registers
 	 * for four. */
 	if (__builtin_constant_p(deadline == TAKT_NEVER) && deadline == TAKT_NEVER &&

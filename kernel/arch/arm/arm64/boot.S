@@ -184,9 +184,9 @@ set_vectors:
 	isb
 	ret
 
-/* Nothing may go wrong while booting, but for a probe; if it does, say what. x9: CurrentEL */
-	.globl	boot_trap
-boot_trap:
+/* Nothing may go wrong in the kernel, but for a probe; if it does, say what. x9: CurrentEL */
+	.globl	trap_or_probe
+trap_or_probe:
 	adr	x10, probe_load
 	adr	x11, probe_failed
 	cmp	x9, #ENTRY_EL1 << 2

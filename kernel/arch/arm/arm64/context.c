@@ -76,7 +76,7 @@ _Static_assert(NOT_FAST_EVENTS == CPU_NOT_FAST_EVENTS, "offsets.h");
 _Static_assert(HAS_EVENTS == THREAD_HAS_EVENTS, "offsets.h");
 _Static_assert(CAP_LEAF_SLOTS == 256 && sizeof(struct cap) == 16, "fastpath.S");
 _Static_assert(THREAD_RUN == 1 && THREAD_WAIT == 2 && THREAD_OPEN == 3, "fastpath.S");
-_Static_assert(TAKT_CALL == 0 && TAKT_REPLY_WAIT == 1 && TAKT_GATE == 3, "fastpath.S");
+_Static_assert(TAKT_CALL == 0 && TAKT_REPLY_WAIT == 1 && CPU_ID == CPU_NOT_FAST + 4, "fastpath.S");
 _Static_assert(LEAVE_UPCALL == 3, "vectors.S");
 _Static_assert(TAKT_IRQ == 4 && TAKT_R_IRQ_TRIGGER == 2 && TAKT_IRQ_TRIGGER == 3, "fastpath.S");
 _Static_assert(TAKT_GATE == 3 && TAKT_R_GATE_CALL == 1 && CALL_DEPTH == 8 && TAKT_E_CAP == -1,

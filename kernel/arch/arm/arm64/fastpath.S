@@ -6,7 +6,7 @@
  *
  * Why it is short: the SC that runs stays the same, so no queue, timer or account is touched; the
  * message words never leave x1..x7; and of the registers that a system call need not keep, none is
- * saved but two for the kernel to work with. A build with FAST=0 leaves it out, and the tests must see
+ * saved but three for the kernel to work with. A build with FAST=0 leaves it out, and the tests must see
  * no difference.
  *
  * It begins in vectors.S, at lower_sync.
@@ -353,8 +353,7 @@ other_call:
 	ldp	x6, x7, [sp, #INVOCATION_W(4)]
 	mov	sp, x16
 	ldr	x30, [sp, #FRAME_X(30)]
-	load_x10_x17
-	ldp	x8, x9, [sp, #FRAME_X(8)]
+	load_x8_x17
 	mov	x0, #0
 	mov	x1, #0
 	eret
@@ -389,8 +388,7 @@ irq_call:
 
 	/* The answer to a slot without an object needs nothing but the registers used so far. */
 no_object:
-	load_x10_x17
-	ldp	x8, x9, [sp, #FRAME_X(8)]
+	load_x8_x17
 	mov	x0, #E_CAP
 	mov	x1, #0
 	eret

@@ -59,8 +59,7 @@
 	.endm
 
 	.macro restore_scratch
-	load_x10_x17
-	ldp	x8, x9, [sp, #64]
+	load_x8_x17
 	ldp	x6, x7, [sp, #48]
 	ldp	x4, x5, [sp, #32]
 	ldp	x2, x3, [sp, #16]
@@ -99,16 +98,12 @@ vectors:
 el2_exception:
 	mrs	x9, CurrentEL
 	cmp	x9, #ENTRY_EL1 << 2
-	b.eq	boot_trap
+	b.eq	trap_or_probe
 	mrs	x10, tpidr_el2
-	cbz	x10, boot_trap
+	cbz	x10, trap_or_probe
 	ldr	x10, [x10]
 	mov	sp, x10
-	mrs	x0, esr_el2
-	mrs	x1, elr_el2
-	mrs	x2, far_el2
-	bl	trap_el2
-	b	.
+	b	trap_or_probe
 
 	vector	el2_exception
 lower_serror:

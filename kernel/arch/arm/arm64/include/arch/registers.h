@@ -41,11 +41,12 @@
 	ldp	x18, x19, [sp, #FRAME_X(18)]
 	.endm
 
-	.macro load_x10_x17
+	.macro load_x8_x17
 	ldp	x16, x17, [sp, #FRAME_X(16)]
 	ldp	x14, x15, [sp, #FRAME_X(14)]
 	ldp	x12, x13, [sp, #FRAME_X(12)]
 	ldp	x10, x11, [sp, #FRAME_X(10)]
+	ldp	x8, x9, [sp, #FRAME_X(8)]
 	.endm
 
 #endif
